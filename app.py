@@ -1,0 +1,62 @@
+"""The page and nothing else: `python app.py --help` lists the settings; a Space serves it as it is."""
+
+import socket
+import sys
+import threading
+
+from therapist.errors import SettingsError
+from therapist.settings import Settings, read
+
+RUN = __name__ == "__main__"
+PORTS = 20
+
+try:
+    settings = read(sys.argv[1:] if RUN else ())
+except SettingsError as error:
+    if not RUN:
+        raise
+    print(error, file=sys.stderr)
+    sys.exit(2)
+
+from therapist import ui  # noqa: E402 - only now, so that --help and a wrong setting answer at once
+from therapist.api import Api  # noqa: E402
+from therapist.pipeline import Therapist  # noqa: E402
+
+therapist = Therapist(settings)
+demo = ui.build(therapist)
+
+
+def free_port(host: str, wanted: int) -> int:
+    """The wanted port, or the next free one of the following 20; 0 takes any."""
+    for port in range(wanted, min(wanted + PORTS, 65535) + 1) if wanted else [0]:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise SettingsError(
+        f"THERAPIST_PORT {wanted} and the next {PORTS} are taken on {host}. Try another, such as --port 0."
+    )
+
+
+def main() -> None:
+    try:
+        port = free_port(settings.host, settings.port)
+    except SettingsError as error:
+        sys.exit(str(error))
+    if settings.port not in (0, port):
+        print(f"Port {settings.port} is taken, so port {port} is used.", file=sys.stderr)
+    host = None if settings.host == Settings.host else settings.host  # None lets a Space listen where it must
+    app, url, _ = demo.launch(
+        server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, **ui.launch_options(therapist)
+    )
+    app.get("/healthz", response_model=None)(Api(therapist).healthz)
+    print(f"Listening at {url} and waking up the models. Ctrl+C ends it.", flush=True)
+    threading.Thread(target=therapist.load, name="load", daemon=True).start()
+    demo.block_thread()
+
+
+if RUN:
+    main()

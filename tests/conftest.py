@@ -1,0 +1,133 @@
+"""What tests share: the real library, the real page in a process of its own, and a real browser."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BROWSER_FLAGS = [
+    "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-default-apps", "--no-first-run", "--disable-features=OptimizationHints,MediaRouter,Translate",
+]  # fmt: skip
+PHONE = {"viewport": {"width": 390, "height": 844}, "locale": "en-GB", "timezone_id": "Europe/London"}
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def therapist():
+    """The library with its real models, loaded once."""
+    from therapist import Settings, Therapist
+
+    loaded = Therapist(Settings())
+    loaded.load()
+    assert not loaded.limited, loaded.limited
+    return loaded
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def running_app(log: Path, *arguments: str, ready: bool) -> Iterator[str]:
+    """The page as `python app.py` serves it; its address."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("THERAPIST_", "GRADIO_"))}
+    with log.open("wb") as out:
+        command = [sys.executable, "app.py", "--port", str(port), *arguments]
+        app = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            await_health(app, url, log, ready)
+            yield url
+        finally:
+            app.terminate()
+            app.wait(20)
+
+
+def await_health(app: subprocess.Popen, url: str, log: Path, ready: bool, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert app.poll() is None, log.read_text(encoding="utf-8")[-3000:]
+        try:
+            health = httpx.get(f"{url}/healthz").json()
+            if "ready" in health and (health["ready"] or not ready):
+                return
+        except (httpx.HTTPError, ValueError):
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"{url} was not ready after {seconds:.0f} s:\n{log.read_text(encoding='utf-8')[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def app_log(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("app") / "log"
+
+
+@pytest.fixture(scope="session")
+def app_url(app_log) -> Iterator[str]:
+    """The page with its models loaded."""
+    with running_app(app_log, ready=True) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        pytest.skip("There is no Chromium: install it, or name it in the variable CHROMIUM.")
+    with playwright.sync_playwright() as p:
+        launched = p.chromium.launch(executable_path=chromium, args=BROWSER_FLAGS)
+        yield launched
+        launched.close()
+
+
+class Visit:
+    """A phone with the page open, and every request that it made."""
+
+    def __init__(self, browser, url: str, **options) -> None:
+        self.context = browser.new_context(**{**PHONE, **options})
+        self.page, self.requests, self.url = self.context.new_page(), [], url
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("websocket", lambda socket: self.requests.append(socket.url))
+        self.page.goto(url)
+
+    def begin(self) -> "Visit":
+        self.page.get_by_role("button", name="I am 18 or older").click()
+        self.page.get_by_role("textbox", name="Your message").wait_for()
+        return self
+
+    def say(self, text: str) -> None:
+        field = self.page.get_by_role("textbox", name="Your message")
+        field.fill(text)
+        field.press("Enter")
+
+    def answer(self, number: int = 1) -> str:
+        """The answer with this number, once it is complete: the evidence comes with its last word."""
+        self.page.wait_for_function(
+            "n => document.querySelectorAll('#talk [data-testid=bot]').length >= n && document.querySelector('.q-why')",
+            arg=number, timeout=60_000,
+        )  # fmt: skip
+        return self.page.get_by_test_id("bot").nth(number - 1).inner_text().strip()
+
+
+@pytest.fixture
+def visit(browser, app_url) -> Iterator[Visit]:
+    opened = Visit(browser, app_url)
+    yield opened
+    opened.context.close()

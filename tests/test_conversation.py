@@ -1,0 +1,57 @@
+"""Truncation at whole turns, and the one renderer."""
+
+import jinja2
+
+from therapist.conversation import CHAT_TEMPLATE, assistant, fit, user
+
+
+def rendered(messages, **options) -> str:
+    source = CHAT_TEMPLATE.replace("{% generation %}", "").replace("{% endgeneration %}", "")
+    return jinja2.Template(source).render(messages=messages, add_generation_prompt=False, **options)
+
+
+def by_words(messages) -> int:
+    return sum(len(m["content"].split()) for m in messages)
+
+
+TALK = [
+    user("My name is Tobi and I sleep badly."),
+    assistant("What keeps you awake, Tobi?"),
+    user("The rent. It went up again."),
+    assistant("The rent again."),
+    user("And now the boiler is broken as well."),
+]
+
+
+def test_the_newest_message_is_kept_when_the_oldest_must_go():
+    kept = fit(TALK, 12, by_words)
+    assert kept[-1] == TALK[-1]
+    assert len(kept) < len(TALK)
+
+
+def test_no_message_is_cut_in_the_middle():
+    for budget in range(1, 40):
+        assert all(m in TALK for m in fit(TALK, budget, by_words))
+
+
+def test_what_remains_begins_with_the_person():
+    for budget in range(1, 40):
+        assert fit(TALK, budget, by_words)[0]["role"] == "user"
+
+
+def test_a_conversation_within_the_budget_stays_whole():
+    assert fit(TALK, 1000, by_words) == TALK
+
+
+def test_a_single_turn_over_the_budget_is_left_as_it_is():
+    assert fit([user("word " * 50)], 5, by_words) == [user("word " * 50)]
+
+
+def test_every_turn_is_closed_so_that_a_model_learns_to_stop():
+    assert rendered(TALK).count("<|end|>") == len(TALK)
+
+
+def test_the_renderer_marks_who_speaks():
+    assert rendered([user("I feel lonely"), assistant("You feel alone.")]) == (
+        "<|user|>I feel lonely<|end|><|assistant|>You feel alone.<|end|>"
+    )

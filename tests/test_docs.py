@@ -1,0 +1,68 @@
+"""The documents say what is true."""
+
+import json
+import re
+
+import pytest
+from huggingface_hub import metadata_load
+
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SAFETY.md", "train/README.md", "train/corpus/README.md")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_file_that_a_document_names_exists(root, name):
+    text = (root / name).read_text(encoding="utf-8")
+    for path in set(re.findall(r"`((?:therapist|train|tests|space|app)[\w./-]*\.(?:py|toml|md|json|jsonl|css|js|png|svg))`", text)):
+        assert (root / path).exists() or (root / "train" / path).exists(), f"{name} names {path}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_link_within_the_project_is_broken(root, name):
+    document = root / name
+    for target in re.findall(r"\]\((?!https?:|#|mailto:|tel:)([^)#]+)", document.read_text(encoding="utf-8")):
+        assert (document.parent / target).exists(), f"{name} links to {target}"
+
+
+def test_every_room_of_the_library_stands_in_the_architecture(root):
+    text = (root / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    for path in (root / "therapist").glob("*.py"):
+        if path.name != "__init__.py":
+            assert f"`therapist/{path.name}`" in text
+
+
+def test_every_room_of_the_training_stands_in_its_readme(root):
+    text = (root / "train/README.md").read_text(encoding="utf-8")
+    for path in (root / "train").glob("*.py"):
+        if not path.name.startswith("__"):
+            assert f"`{path.name}`" in text
+
+
+def test_the_two_commands_of_the_readme_are_the_ones_that_ci_and_people_run(root):
+    text = (root / "README.md").read_text(encoding="utf-8")
+    assert "pip install -r requirements.txt && python app.py" in text
+    assert "bash tests/run" in text
+    assert "bash tests/run" in (root / ".ci/run").read_text(encoding="utf-8")
+
+
+def test_the_space_runs_the_versions_that_are_tested(root):
+    card = metadata_load(root / "space/README.md")
+    pinned = dict(re.findall(r"^([\w-]+)==([\w.]+)$", (root / "requirements.txt").read_text(encoding="utf-8"), re.M))
+    assert card["sdk"] == "gradio" and card["sdk_version"] == pinned["gradio"]
+    assert card["license"] == "apache-2.0" and card["app_file"] == "app.py"
+    assert len(card["short_description"]) <= 60
+
+
+@pytest.mark.parametrize("name", ["README.md", "space/README.md", "therapist/data/en/page.json"])
+def test_no_public_text_offers_therapy(root, name):
+    text = (root / name).read_text(encoding="utf-8").lower()
+    for found in re.finditer(r"therap(?:y|ist|ies)|counsell?ing|treatment|psychotherap\w+", text):
+        before = text[max(0, found.start() - 60) : found.start()]
+        after = text[found.end() : found.end() + 12]
+        code = after.startswith(("/", "_", ".", '"')) or before.endswith(("`", "/", '"', "from ", "import "))
+        names = re.search(r"\b(?:not|no|never|nor|seed|older|folder|called)\b|cannot|gpt", before)
+        assert code or names, f"{name}: ...{before}{found.group()}{after}"
+
+
+def test_the_models_of_the_readme_are_the_ones_that_ship(root):
+    training = json.loads((root / "therapist/data/models/embedded/training.json").read_text(encoding="utf-8"))
+    assert training[-1]["stage"] == "reflect"

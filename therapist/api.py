@@ -1,0 +1,404 @@
+"""The public functions, typed for whoever calls them over HTTP. No Gradio here: `ui` turns them into endpoints.
+
+Everything that arrives is checked here, and everything that matters is derived here: a caller can send a history, never
+a risk level. Annotations are read raw for the schema, so this file must not postpone them.
+"""
+
+import platform
+import re
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib import metadata
+from typing import Any, Literal, TypedDict
+
+from therapist import exercises
+from therapist.conversation import Message
+from therapist.errors import InputError, TherapistError
+from therapist.pipeline import WRITTEN, Reply, Therapist
+from therapist.referral import Helpline, Referral
+from therapist.reranker import Candidate
+from therapist.risk import Risk
+from therapist.text import clean
+
+MAX_CHARS = 2000
+"Longest statement or candidate; a longer statement is still searched for danger as a whole."
+MAX_TURNS = 40
+"Turns of a history that are used: the newest."
+MAX_CANDIDATES = 32
+MAX_WAITING = 12
+"People who may wait for a draft at once; danger is answered without waiting."
+PACKAGES = ("torch", "transformers", "sentence-transformers", "gradio")
+
+
+class BusyError(TherapistError):
+    """Too many people are waiting for a draft."""
+
+
+class Turn(TypedDict):
+    """One turn of a conversation."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+class Said(TypedDict):
+    """What /chat answers."""
+
+    text: str
+    route: Literal["reply", "clarify", "referral", "crisis"]
+
+
+class RiskFound(TypedDict):
+    """Risk in a statement: its level, its kind, and the words that showed it."""
+
+    level: Literal["none", "concern", "crisis"]
+    kind: str | None
+    evidence: list[str]
+
+
+class Ranked(TypedDict):
+    """One candidate with everything that was found about it."""
+
+    text: str
+    score: float
+    qualifies: bool
+    reasons: list[str]
+    parts: dict[str, float]
+    nearest: str
+
+
+class Line(TypedDict):
+    """One helpline, as dialled in its country; `checked` is the day on which it was compiled."""
+
+    name: str
+    category: str
+    phone: str | None
+    text: str | None
+    chat: str | None
+    hours: str | None
+    url: str | None
+    languages: list[str]
+    source: str
+    checked: str
+    confidence: str
+
+
+class Referred(TypedDict):
+    """A specialist and the lines of a country."""
+
+    specialist: str
+    helplines: list[Line]
+
+
+class ReferredText(Referred):
+    """What /refer answers."""
+
+    text: str
+
+
+class Ranking(TypedDict):
+    """What /rank answers, best first."""
+
+    candidates: list[Ranked]
+
+
+class Response(TypedDict):
+    """What /respond answers: the text with its evidence."""
+
+    text: str
+    route: Literal["reply", "clarify", "referral", "crisis"]
+    candidates: list[Ranked]
+    risk: RiskFound
+    referral: Referred | None
+    model: str
+    seconds: float
+
+
+class Health(TypedDict):
+    """What /healthz answers."""
+
+    status: Literal["ok", "loading", "limited"]
+    ready: bool
+    model: str
+    versions: dict[str, str]
+
+
+class Api:
+    """One therapist behind checked doors. It keeps nothing about anybody."""
+
+    def __init__(self, therapist: Therapist) -> None:
+        self._therapist = therapist
+        self._seats = threading.BoundedSemaphore(MAX_WAITING)
+        self._pen = threading.Lock()
+
+    def chat(self, message: str, history: list[Turn] | None = None) -> Said:
+        """Answer a message with supportive listening, not therapy. Written by a computer program, not a person.
+
+        Args:
+            message: What the person wrote, up to 2,000 characters.
+            history: Earlier turns, oldest first, without the message; the newest 40 are used.
+        """
+        reply = self.reply(message, history)
+        return Said(text=reply.text, route=reply.route)
+
+    def respond(
+        self,
+        message: str,
+        history: list[Turn] | None = None,
+        country: str | None = None,
+        language: str | None = None,
+        n: int | None = None,
+        seed: int | None = None,
+    ) -> Response:
+        """Answer a message and show the evidence: all candidates, why each was or was not said, the risk, the referral.
+
+        Args:
+            message: What the person wrote, up to 2,000 characters.
+            history: Earlier turns, oldest first, without the message; the newest 40 are used.
+            country: Two-letter ISO 3166 code, such as NG, for the helplines; without it the international directory.
+            language: BCP 47 code of the written texts, such as en.
+            n: How many candidates to draft, 1 to 16.
+            seed: Makes the drafts repeatable.
+        """
+        reply = self.reply(message, history, country, language, n, seed)
+        return Response(
+            text=reply.text,
+            route=reply.route,
+            candidates=[_ranked(c) for c in reply.candidates],
+            risk=_found(reply.risk),
+            referral=_referred(reply.referral) if reply.referral else None,
+            model=reply.model,
+            seconds=round(reply.seconds, 3),
+        )
+
+    def rank(self, statement: str, candidates: list[str], history: list[Turn] | None = None) -> Ranking:
+        """Vet and rank your own candidate replies, best first, rejected ones included with their reasons.
+
+        Args:
+            statement: What the person said.
+            candidates: Replies to choose from, 1 to 32, each up to 2,000 characters.
+            history: Earlier turns, oldest first, without the statement.
+        """
+        statement, turns = checked_statement(statement, "statement"), checked_history(history)
+        texts = checked_candidates(candidates)
+        with self._seat():
+            return Ranking(candidates=[_ranked(c) for c in self._therapist.rank(statement, texts, turns)])
+
+    def assess_risk(self, message: str, history: list[Turn] | None = None) -> RiskFound:
+        """Look for danger in a message and the turns before it. Needs no model; any length is read.
+
+        Args:
+            message: What the person wrote.
+            history: Earlier turns, oldest first, without the message.
+        """
+        return _found(self._therapist.assess(checked_text(message, "message"), checked_history(history)))
+
+    def refer(self, statement: str, country: str | None = None, language: str | None = None) -> ReferredText:
+        """Name the kind of specialist that fits a statement, and the helplines of a country.
+
+        Args:
+            statement: What the person said, up to 2,000 characters.
+            country: Two-letter ISO 3166 code, such as NG; without it the international directory.
+            language: BCP 47 code of the text, such as en.
+        """
+        place = checked_country(country), checked_language(language)
+        statement = checked_statement(statement, "statement")
+        with self._seat():
+            referral = self._therapist.refer(statement, *place)
+        return ReferredText(text=referral.text, **_referred(referral))
+
+    def healthz(self) -> Health:
+        """Whether the program is up, whether its models are loaded, and which versions run."""
+        ready, limited = self._therapist.ready, bool(self._therapist.limited)
+        status: Literal["ok", "loading", "limited"] = "limited" if limited else "ok" if ready else "loading"
+        return Health(status=status, ready=ready, model=self._therapist.model, versions=_versions())
+
+    def reply(
+        self,
+        message: Any,
+        history: Any = None,
+        country: Any = None,
+        language: Any = None,
+        n: Any = None,
+        seed: Any = None,
+    ) -> Reply:
+        """Check everything, then answer. Danger is looked for first and in the whole text, however long it is.
+
+        Raises:
+            InputError: something cannot be read, or the message is too long and shows no danger.
+            BusyError: too many people are waiting.
+        """
+        text, turns = checked_text(message, "message"), checked_history(history)
+        place = checked_country(country), checked_language(language)
+        drafts = checked_whole(n, "n", 1, 16), checked_whole(seed, "seed", 0, 2**31 - 1)
+        risk = self._therapist.assess(text, turns)
+        if risk.level == "crisis":
+            return self._therapist.respond(text, turns, *place)
+        text = checked_statement(text, "message")
+        if risk.level == "none" and (exercise := exercises.asked_for(text)):
+            return Reply(exercises.script(exercise), "reply", (), risk, None, WRITTEN, 0.0)
+        with self._seat():
+            return self._therapist.respond(text, turns, *place, *drafts)
+
+    @contextmanager
+    def _seat(self) -> Generator[None]:
+        """One draft at a time, a bounded number of people waiting."""
+        if not self._seats.acquire(blocking=False):
+            raise BusyError("Many people are here right now. Please try again in a minute.")
+        try:
+            with self._pen:
+                yield
+        finally:
+            self._seats.release()
+
+
+def text_of(content: Any) -> str:
+    """Plain text of a message's content: the page sends a list of parts, callers of the API send a string."""
+    parts = content if isinstance(content, list) else [content]
+    texts = [p.get("text") if isinstance(p, dict) else p for p in parts]
+    return "\n".join(t for t in texts if isinstance(t, str))
+
+
+def checked_text(value: Any, name: str) -> str:
+    """A text without what nobody can see; any length.
+
+    Raises:
+        InputError: it is not text, or nothing is left.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"{name} must be text, got {_kind(value)}. Send a string of 1 to {MAX_CHARS:,} characters.")
+    text = clean(value).strip()
+    if not text:
+        raise InputError(f"{name} is empty. Send a string of 1 to {MAX_CHARS:,} characters.")
+    return text
+
+
+def checked_statement(value: Any, name: str) -> str:
+    """A text of a length that can be answered."""
+    text = checked_text(value, name)
+    if len(text) > MAX_CHARS:
+        raise InputError(
+            f"{name} has {len(text):,} characters. Send up to {MAX_CHARS:,}, and the rest in a second one."
+        )
+    return text
+
+
+def checked_history(value: Any) -> list[Message]:
+    """The newest turns of a history in either shape; thoughts and widgets of the page are left out.
+
+    Raises:
+        InputError: it is no list of turns, or somebody other than user and assistant speaks in it.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise InputError(f"history must be a list of turns, got {_kind(value)}. {_TURN}")
+    turns = (_turn(turn, number) for number, turn in enumerate(value[-MAX_TURNS:], max(0, len(value) - MAX_TURNS)))
+    return [turn for turn in turns if turn["content"]]
+
+
+_TURN = 'Send turns as {"role": "user", "content": "I feel low today."}.'
+
+
+def _turn(turn: Any, number: int) -> Message:
+    if not isinstance(turn, dict):
+        raise InputError(f"history[{number}] must be a turn, got {_kind(turn)}. {_TURN}")
+    role, content, extra = turn.get("role"), turn.get("content"), turn.get("metadata")
+    if role not in ("user", "assistant"):
+        found = f"{role[:20]!r}" if isinstance(role, str) else _kind(role)
+        raise InputError(f"history[{number}] has role {found}. Only user and assistant can speak. {_TURN}")
+    if not isinstance(content, (str, list, dict)):
+        raise InputError(f"history[{number}] must have text as content, got {_kind(content)}. {_TURN}")
+    thought = isinstance(extra, dict) and extra.get("title")
+    text = "" if thought else clean(text_of(content)).strip()
+    if len(text) > 2 * MAX_CHARS:
+        text = f"{text[:MAX_CHARS]} … {text[-MAX_CHARS:]}"
+    return Message(role=role, content=text)
+
+
+def checked_candidates(value: Any) -> list[str]:
+    """A list of candidate texts."""
+    if not isinstance(value, list):
+        raise InputError(f"candidates must be a list of texts, got {_kind(value)}. Send 1 to {MAX_CANDIDATES} strings.")
+    if not 1 <= len(value) <= MAX_CANDIDATES:
+        raise InputError(f"candidates has {len(value)} entries. Send 1 to {MAX_CANDIDATES}.")
+    return [checked_statement(text, f"candidates[{i}]") for i, text in enumerate(value)]
+
+
+def checked_country(value: Any) -> str | None:
+    """A two-letter country code in capitals, or None."""
+    if value in (None, ""):
+        return None
+    if not (isinstance(value, str) and re.fullmatch("[A-Za-z]{2}", value)):
+        raise InputError(f"country must be a two-letter ISO 3166 code, got {_shown(value)}. Try US, GB or NG.")
+    return value.upper()
+
+
+def checked_language(value: Any) -> str | None:
+    """A BCP 47 code, or None."""
+    if value in (None, ""):
+        return None
+    if not (isinstance(value, str) and re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", value)):
+        raise InputError(f"language must be a BCP 47 code, got {_shown(value)}. Try en.")
+    return value
+
+
+def checked_whole(value: Any, name: str, least: int, most: int) -> int | None:
+    """A whole number within bounds, or None."""
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InputError(f"{name} must be a whole number from {least} to {most}, got {_shown(value)}.")
+    return value
+
+
+def _kind(value: Any) -> str:
+    return (
+        "nothing"
+        if value is None
+        else {"dict": "an object", "list": "a list"}.get(type(value).__name__, f"a {type(value).__name__}")
+    )
+
+
+def _shown(value: Any) -> str:
+    return (
+        repr(value[:20]) if isinstance(value, str) else repr(value) if isinstance(value, (int, float)) else _kind(value)
+    )
+
+
+def _ranked(c: Candidate) -> Ranked:
+    parts = {name: round(float(value), 4) for name, value in c.parts.items()}
+    return Ranked(
+        text=c.text,
+        score=round(float(c.score), 4),
+        qualifies=bool(c.qualifies),
+        reasons=list(c.reasons),
+        parts=parts,
+        nearest=c.nearest,
+    )
+
+
+def _found(risk: Risk) -> RiskFound:
+    return RiskFound(level=risk.level, kind=risk.kind, evidence=[str(e) for e in risk.evidence])
+
+
+def _referred(referral: Referral) -> Referred:
+    return Referred(specialist=referral.specialist, helplines=[_line(line) for line in referral.helplines])
+
+
+def _line(line: Helpline) -> Line:
+    return Line(**{**asdict(line), "languages": list(line.languages)})  # ty: ignore[missing-typed-dict-key]
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("therapist", *PACKAGES):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,183 @@
+"""Drafting candidates: a causal language model in this process, or an OpenAI-compatible server.
+
+Both draft n replies to one conversation and say nothing about their worth; vetting and reranking do that.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+from therapist.conversation import Message, fit, token_ids
+from therapist.errors import ArtefactError, EndpointError, GeneratorError, GeneratorTimeout
+from therapist.settings import EMBEDDED, Settings
+
+DATA = Path(__file__).parent / "data"
+EMBEDDED_FOLDER = DATA / "models" / "embedded"
+
+
+def instructed(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """A conversation headed by the instruction, for models that were not trained by this project."""
+    return [{"role": "system", "content": (DATA / "en" / "instruction.txt").read_text(encoding="utf-8").strip()}, *map(dict, messages)]
+
+
+class Generator(Protocol):
+    """Anything that drafts candidates."""
+
+    name: str
+
+    def generate(self, messages: Sequence[Message], n: int, seed: int | None = None) -> list[str]:
+        """Draft n replies to a conversation that ends with the person.
+
+        Raises:
+            GeneratorError: nothing could be drafted, or not in time. The message never holds what was said.
+        """
+        ...
+
+
+def from_settings(settings: Settings) -> Generator:
+    """The generator that the settings ask for, loaded."""
+    return EndpointGenerator(settings) if settings.base_url else LocalGenerator(settings)
+
+
+class LocalGenerator:
+    """A causal language model run here by transformers, one draft at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        place, _, revision = (str(EMBEDDED_FOLDER) if settings.model == EMBEDDED else settings.model).partition("@")
+        if settings.model == EMBEDDED and not (EMBEDDED_FOLDER / "model.safetensors").exists():
+            raise ArtefactError(f"No weights at {EMBEDDED_FOLDER}. Train them with: python -m train train/recipes/embedded.toml")
+        torch.set_num_threads(settings.threads)
+        # float32: for a model this small it is as fast as bfloat16 on a processor without matrix units, and exact.
+        self._model: Any = AutoModelForCausalLM.from_pretrained(place, revision=revision or None, dtype=torch.float32)
+        self._model.eval()
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(place, revision=revision or None)
+        if self._tokenizer.chat_template is None:
+            raise ArtefactError(f"{settings.model} has no chat template, so it cannot take part in a conversation. Choose a chat or instruct model.")
+        if self._tokenizer.pad_token_id is None:
+            self._tokenizer.pad_token = self._tokenizer.eos_token
+        self._settings = settings
+        self._lock = threading.Lock()
+        window = getattr(self._model.config, "max_position_embeddings", None) or 2048
+        self._budget = min(window, 2048) - settings.max_new_tokens
+        self.name = settings.model
+
+    def generate(self, messages: Sequence[Message], n: int, seed: int | None = None) -> list[str]:
+        kept = fit(messages, self._budget, lambda m: len(self._prompt(m)))
+        prompt = self._prompt(kept)
+        if len(prompt) > self._budget:  # One turn alone is longer than the window: its end says what is meant now.
+            prompt = prompt[:1] + prompt[-self._budget + 1 :]
+        deadline = time.monotonic() + self._settings.timeout_s
+        if not self._lock.acquire(timeout=self._settings.timeout_s):
+            raise GeneratorTimeout(f"Waited {self._settings.timeout_s} s for earlier drafts to end.")
+        try:
+            return self._sample(prompt, n, seed, deadline)
+        except GeneratorError:
+            raise
+        except Exception as error:
+            raise GeneratorError(f"{self.name} failed with {type(error).__name__}.") from None
+        finally:
+            self._lock.release()
+
+    def _prompt(self, messages: Sequence[Message]) -> list[int]:
+        own = self._settings.model == EMBEDDED
+        return token_ids(self._tokenizer, messages if own else instructed(messages))
+
+    def _sample(self, prompt: list[int], n: int, seed: int | None, deadline: float) -> list[str]:
+        import torch
+        from transformers import StoppingCriteriaList
+
+        # The only seed that `generate` knows is the global one; the lock above makes it safe.
+        torch.manual_seed(int(time.time_ns()) & 0xFFFFFFFF if seed is None else seed)
+        ids = torch.tensor([prompt])
+
+        def late(sequences: Any, scores: Any, **_: Any) -> Any:
+            return torch.full((sequences.shape[0],), time.monotonic() > deadline)
+
+        with torch.inference_mode():
+            out = self._model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), num_return_sequences=n, do_sample=True,
+                temperature=self._settings.temperature, top_p=self._settings.top_p, top_k=0,
+                max_new_tokens=self._settings.max_new_tokens, pad_token_id=self._tokenizer.pad_token_id,
+                stopping_criteria=StoppingCriteriaList([late]),
+            )  # fmt: skip
+        if time.monotonic() > deadline:
+            raise GeneratorTimeout(f"{self.name} did not finish within {self._settings.timeout_s} s.")
+        return [t.strip() for t in self._tokenizer.batch_decode(out[:, len(prompt) :], skip_special_tokens=True)]
+
+
+class EndpointGenerator:
+    """An OpenAI-compatible chat server; one that ignores `n` is asked again until n replies are there."""
+
+    def __init__(self, settings: Settings) -> None:
+        import httpx
+
+        self._settings = settings
+        base = settings.base_url.rstrip("/")
+        self._url = (base if base.endswith("/v1") else base + "/v1") + "/chat/completions"
+        headers = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
+        # trust_env=False: a proxy from the environment must not see what a person wrote.
+        self._client = httpx.Client(headers=headers, timeout=settings.timeout_s, trust_env=False)
+        self.name = settings.model if settings.model != EMBEDDED else "default"
+
+    def generate(self, messages: Sequence[Message], n: int, seed: int | None = None) -> list[str]:
+        deadline = time.monotonic() + self._settings.timeout_s
+        texts = self._ask(messages, n, seed, deadline)
+        missing = n - len(texts)
+        if missing > 0:
+            with ThreadPoolExecutor(max_workers=missing) as pool:
+                seeds = [None if seed is None else seed + i for i in range(1, missing + 1)]
+                for more in pool.map(lambda s: self._top_up(messages, s, deadline), seeds):
+                    texts += more[:1]
+        return texts[:n]
+
+    def _top_up(self, messages: Sequence[Message], seed: int | None, deadline: float) -> list[str]:
+        """One more reply, or none: the first ones are there already."""
+        try:
+            return self._ask(messages, 1, seed, deadline)
+        except GeneratorError:
+            return []
+
+    def _ask(self, messages: Sequence[Message], n: int, seed: int | None, deadline: float) -> list[str]:
+        import httpx
+
+        body: dict[str, Any] = {
+            "model": self.name, "messages": instructed(messages), "n": n, "max_tokens": self._settings.max_new_tokens,
+            "temperature": self._settings.temperature, "top_p": self._settings.top_p,
+        }  # fmt: skip
+        if seed is not None:
+            body["seed"] = seed
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise GeneratorTimeout(f"{self._url} did not answer within {self._settings.timeout_s} s.")
+        try:
+            response = self._client.post(self._url, json=body, timeout=remaining)
+        except httpx.TimeoutException:
+            raise GeneratorTimeout(f"{self._url} did not answer within {self._settings.timeout_s} s.") from None
+        except httpx.HTTPError as error:
+            raise EndpointError(f"{self._url} could not be reached ({type(error).__name__}). Is the server running?") from None
+        if response.status_code != 200:
+            hint = {401: "Check THERAPIST_API_KEY.", 404: "Check the address and the model's name.", 429: "The server asks for fewer calls."}
+            raise EndpointError(f"{self._url} answered {response.status_code}. {hint.get(response.status_code, 'See the log of the server.')}")
+        return _texts(response, self._url)
+
+
+def _texts(response: Any, url: str) -> list[str]:
+    """The replies in a completion.
+
+    Raises:
+        EndpointError: the body is no chat completion.
+    """
+    try:
+        choices = response.json()["choices"]
+        texts = [choice["message"]["content"] for choice in choices]
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise EndpointError(f"{url} answered with something that is no chat completion.") from None
+    if not texts or not all(isinstance(t, str) for t in texts):
+        raise EndpointError(f"{url} answered with a completion that holds no text.")
+    return [t.strip() for t in texts]

@@ -1,0 +1,157 @@
+"""The product in one function: a person says something; what answers is a reply, a question, a referral or the protocol."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from therapist import generators, protocol
+from therapist.conversation import Message, user
+from therapist.errors import GeneratorError, TherapistError
+from therapist.language import open_questions, too_vague
+from therapist.referral import Referral, refer
+from therapist.reranker import Candidate, Reranker
+from therapist.risk import Risk, assess
+from therapist.settings import Settings
+
+log = logging.getLogger(__name__)
+Route = Literal["reply", "clarify", "referral", "crisis"]
+WRITTEN = "written text"
+"What stands as the model where no model wrote."
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is said, with its evidence. The page, the API and the evaluation all read this one object."""
+
+    text: str
+    route: Route
+    candidates: tuple[Candidate, ...]
+    "Best first, rejected ones included; empty when nothing was drafted."
+    risk: Risk
+    referral: Referral | None
+    model: str
+    seconds: float
+
+
+class Therapist:
+    """Settings, a generator and a reranker. It keeps nothing about anybody: history arrives with every call."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.model = self.settings.model
+        self.limited = ""
+        "What does not work, in a few words for the operator; empty when all does."
+        self._generator: generators.Generator | None = None
+        self._reranker: Reranker | None = None
+        self._loading = threading.Lock()
+        self._loaded = threading.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether loading has ended, well or not; `limited` says which."""
+        return self._loaded.is_set()
+
+    def load(self) -> None:
+        """Load generator and reranker once; a failure is logged and leaves the written texts working."""
+        with self._loading:
+            if self.ready:
+                return
+            try:
+                self._reranker = Reranker.load()
+                self._generator = generators.from_settings(self.settings)
+                self.model = self._generator.name
+            except Exception as error:
+                self.limited = f"{type(error).__name__}: {error}"
+                log.error("Models did not load, so only written texts answer. %s", self.limited)
+            self._loaded.set()
+
+    def assess(self, statement: str, history: Sequence[Message] = ()) -> Risk:
+        """The risk in a statement and the turns before it. It needs no model; if it fails, it counts as a crisis."""
+        try:
+            return assess(statement, history, self.settings.language)
+        except Exception as error:
+            log.error("Risk assessment failed with %s; the crisis protocol answers.", type(error).__name__)
+            return Risk("crisis", "suicide", ())
+
+    def respond(
+        self, statement: str, history: Sequence[Message] = (), country: str | None = None, language: str | None = None,
+        n: int | None = None, seed: int | None = None,
+    ) -> Reply:  # fmt: skip
+        """Answer a statement.
+
+        Args:
+            statement: what the person just said.
+            history: earlier turns, oldest first, without the statement.
+            country: ISO 3166 code for the helplines; None gives the directory.
+            language: BCP 47 code of the written texts.
+            n: candidates to draft, 1 to 16; None takes the settings' n.
+            seed: makes the drafts repeatable.
+        """
+        started = time.perf_counter()
+        country, language = country or self.settings.country or None, language or self.settings.language
+        risk = self.assess(statement, history)
+        candidates: tuple[Candidate, ...] = ()
+
+        def answer(text: str, route: Route, *, referral: Referral | None = None, model: str = WRITTEN) -> Reply:
+            return Reply(text, route, candidates, risk, referral, model, time.perf_counter() - started)
+
+        if risk.level == "crisis":
+            return answer(protocol.crisis_text(risk, country=country, language=language, history=history, statement=statement), "crisis")
+        if risk.level == "none" and (written := protocol.written_answer(statement, history, language, country)):
+            return answer(written, "reply")
+        if risk.level == "none" and too_vague(statement):
+            return answer(_unsaid(open_questions(), history), "clarify")
+        candidates = self.rank(statement, self._draft(statement, history, n, seed), history)
+        best = candidates[0] if candidates and candidates[0].qualifies else None
+        if risk.level == "concern":
+            check_in = protocol.checkin_text(risk, country=country, language=language, history=history, statement=statement)
+            said = [best.text] if best else []
+            return answer("\n\n".join([*said, check_in]), "reply", model=self.model if best else WRITTEN)
+        if best:
+            return answer(best.text, "reply", model=self.model)
+        referral = self.refer(statement, country, language)
+        return answer(referral.text, "referral", referral=referral)
+
+    def _draft(self, statement: str, history: Sequence[Message], n: int | None, seed: int | None) -> list[str]:
+        """Candidates, or none at all when the generator fails: the person is referred then."""
+        self.load()
+        if self._generator is None:
+            return []
+        try:
+            return self._generator.generate([*history, user(statement)], n or self.settings.n, seed)
+        except GeneratorError as error:
+            log.warning("No candidates: %s", error)
+        except Exception as error:
+            log.error("The generator broke with %s.", type(error).__name__)
+        return []
+
+    def rank(self, statement: str, candidates: Sequence[str], history: Sequence[Message] = ()) -> tuple[Candidate, ...]:
+        """Vet and rank anybody's candidates, best first, rejected ones included with their reasons.
+
+        Raises:
+            TherapistError: the reranker could not be loaded.
+        """
+        if not candidates:
+            return ()
+        self.load()
+        if self._reranker is None:
+            raise TherapistError(f"Candidates cannot be ranked: {self.limited}")
+        return self._reranker.rank(statement, candidates, history)
+
+    def refer(self, statement: str, country: str | None = None, language: str | None = None) -> Referral:
+        """The specialist who fits a statement, and how to reach one."""
+        self.load()
+        concern = self._reranker.topic(statement) if self._reranker else None
+        return refer(concern, country or self.settings.country or None, language or self.settings.language, statement)
+
+
+def _unsaid(variants: Sequence[str], history: Sequence[Message]) -> str:
+    """The first variant that was not said yet, or the one said longest ago."""
+    said = [m["content"] for m in history if m["role"] == "assistant"]
+    fresh = [v for v in variants if v not in said]
+    return fresh[0] if fresh else min(variants, key=lambda v: max(i for i, s in enumerate(said) if s == v))

@@ -1,0 +1,169 @@
+"""What is said in a crisis, on a concern, and to questions that no model may answer: written by people, never generated.
+
+A crisis answer is composed of blocks, one row for each time that it is needed, so that nobody meets the same words twice:
+opening, direct question, what to do now (or a small plan), the country's line, people, whether it can be used, and that
+the talk goes on. The words live in `data/<language>/protocol.json`, frozen by a hash in the tests.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from therapist.conversation import Message
+from therapist.referral import Helpline, emergency_number, helplines
+from therapist.risk import Risk, plain
+
+DATA = Path(__file__).parent / "data"
+
+
+def crisis_text(
+    risk: Risk, *, country: str | None, language: str, history: Sequence[Message], statement: str = ""
+) -> str:
+    """The protocol's answer; each time it stands in the history already, the next, shorter row is said.
+
+    Args:
+        statement: what the person just said, so that "no hotline please" and its like get an answer of their own.
+    """
+    words, kind = _words(language), _kind(risk, _words(language)["crisis"])
+    step = _step(words, history)
+    facts = _facts(words, country, "minor" if _special("young", words, statement) else kind)
+    special = _special_answer(words, statement, history, leave_out=("denial",))
+
+    def row(blocks: Sequence[str]) -> str:
+        return blocks[step % len(blocks)]
+
+    first = [special or row(words["crisis"][kind]["open"]), row(words["crisis"][kind]["ask"])]
+    acts = row(_urgent(words, kind) if _imminent(words, kind, risk, statement) else words["calm"])
+    # Who asks for no number gets none pushed again: the emergency advice and the page's button remain.
+    quiet = _special("no-hotline", words, statement)
+    numbers = "" if quiet else row(words["help"][words["groups"]["help"].get(kind, "suicide")])
+    last = [row(words["program"]), row(words["people"]), row(words["use"]) if step < 2 and not quiet else "", row(words["on"])]
+    paragraphs = [" ".join(first), acts, numbers, " ".join(b for b in last if b)]
+    return "\n\n".join(p.format(**facts) for p in paragraphs if p)
+
+
+def checkin_text(
+    risk: Risk, *, country: str | None, language: str, history: Sequence[Message], statement: str = ""
+) -> str:
+    """For a concern: acknowledgement, one direct question, one line that says where help is."""
+    words = _words(language)
+    data = words["checkin"]
+    kind = _kind(risk, data["open"])
+    facts = _facts(words, country, "minor" if _special("young", words, statement) else kind)
+    opening = _special_answer(words, statement, history) or _fresh(data["open"][kind], history)
+    blocks = [opening] if opening.rstrip().endswith("?") else [opening, _fresh(data["ask"][kind], history)]
+    if "{line}" not in opening and not _special("no-hotline", words, statement):
+        blocks.append(_fresh(data["help"], history) + data["kinds"].get(kind, ""))
+    return " ".join(block.format(**facts) for block in blocks)
+
+
+def written_answer(
+    statement: str, history: Sequence[Message], language: str = "en", country: str | None = None
+) -> str | None:
+    """The answer to a question that a model must not answer, or None when it is none of those."""
+    words, asked = _words(language), plain(statement)
+    for question in words["questions"]:
+        if _matches(tuple(question["patterns"]), asked):
+            return _fresh(question["answers"], history).format(**_facts(words, country, None))
+    return None
+
+
+def disclosure(language: str = "en") -> str:
+    """What must be said before the first message: a computer program, not a person and not a therapist."""
+    return _words(language)["disclosure"]
+
+
+def _kind(risk: Risk, known: Mapping[str, object]) -> str:
+    return risk.kind if risk.kind in known else "suicide"
+
+
+def _step(words: dict, history: Sequence[Message]) -> int:
+    """How many crisis answers stand in the history already, told by their direct questions."""
+    asks = [ask for blocks in words["crisis"].values() for ask in blocks["ask"]]
+    said = [m["content"] for m in history if m["role"] == "assistant"]
+    programs = words["program"]
+    return sum(any(a in text for a in asks) and any(p in text for p in programs) for text in said)
+
+
+def _urgent(words: dict, kind: str) -> list[str]:
+    group = words["groups"]["now"].get(kind, kind)
+    return words["now"].get(group, words["now"]["suicide"])
+
+
+def _imminent(words: dict, kind: str, risk: Risk, statement: str) -> bool:
+    return kind in words["always_now"] or _matches(
+        tuple(words["imminent"]), " . ".join([*risk.evidence, plain(statement)])
+    )
+
+
+def _special(name: str, words: dict, statement: str) -> bool:
+    found = next((s for s in words["specials"] if s["name"] == name), None)
+    return bool(found and statement and _matches(tuple(found["patterns"]), plain(statement)))
+
+
+def _special_answer(
+    words: dict, statement: str, history: Sequence[Message], leave_out: Sequence[str] = ()
+) -> str | None:
+    for special in words["specials"]:
+        if special["name"] not in leave_out and _special(special["name"], words, statement):
+            return _fresh(special["answers"], history)
+    return None
+
+
+def _fresh(variants: Sequence[str], history: Sequence[Message]) -> str:
+    """The first variant that was not said yet, else the one said longest ago."""
+    said = [m["content"] for m in history if m["role"] == "assistant"]
+    last = {v: max((i for i, text in enumerate(said) if _stands_in(v, text)), default=-1) for v in variants}
+    return min(variants, key=lambda v: last[v])
+
+
+def _stands_in(variant: str, text: str) -> bool:
+    """Whether a variant was said, whatever numbers were filled in."""
+    return all(part.strip() in text for part in re.split(r"\{\w+\}", variant))
+
+
+def _facts(words: dict, country: str | None, kind: str | None) -> dict[str, str]:
+    return {"line": line(words, helplines(country, kind)), "emergency": emergency_number(country)}
+
+
+def line(words: dict, known: Sequence[Helpline]) -> str:
+    """One sentence that says where a person can be reached, by voice and by text where the country has both."""
+    forms = words["line"]
+    lines = [h for h in known if h.category != "directory"]
+    voice = next((h for h in lines if h.phone), None)
+    text = voice if voice and voice.text else next((h for h in lines if h.text), None)
+    directory = forms["directory"].format(chat=known[-1].url)
+    if not voice:
+        return (forms["text"].format(name=text.name, text=text.text) + forms["end"] + " " if text else "") + directory
+    said = forms["phone"].format(name=voice.name, phone=voice.phone)
+    said += forms["and_text"].format(text=_lower(voice.text)) if voice.text else ""
+    said += (forms["open"].format(hours=voice.hours) if voice.hours else "") + forms["end"]
+    if text and text is not voice:
+        said += forms["more"].format(name=text.name, text=_lower(text.text or ""))
+    # A line that fewer sources agree on stands only beside the directory.
+    return f"{said} {directory}" if voice.confidence != "high" else said
+
+
+def _lower(text: str) -> str:
+    """ "Text HOME to 741741" inside a sentence."""
+    return text[:1].lower() + text[1:] if text.startswith("Text ") else text
+
+
+@cache
+def _expression(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(r"\b(?:" + "|".join(patterns) + ")")
+
+
+def _matches(patterns: tuple[str, ...], text: str) -> bool:
+    return bool(_expression(patterns).search(text))
+
+
+@cache
+def _words(language: str) -> dict:
+    """A language's texts over the English ones: what is not translated is said in English."""
+    english = json.loads((DATA / "en" / "protocol.json").read_text(encoding="utf-8"))
+    path = DATA / language.split("-")[0] / "protocol.json"
+    own = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {**english, **own}

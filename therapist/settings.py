@@ -1,0 +1,109 @@
+"""Every knob, in one frozen object. Nothing else in the library reads the environment."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from therapist.errors import SettingsError
+
+EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the app runs. A flag beats its THERAPIST_* variable, which beats the default."""
+
+    host: str = "127.0.0.1"
+    "Address to listen on; 0.0.0.0 lets other machines in."
+    port: int = 7860
+    "Port of the page; when it is taken, the next free one of the following 20 is used."
+    model: str = EMBEDDED
+    "Generator: `embedded`, a folder, or a causal model on the Hub as owner/name or owner/name@revision."
+    base_url: str = ""
+    "OpenAI-compatible server to draft with, such as http://127.0.0.1:8000/v1; empty to draft here."
+    api_key: str = ""
+    "Key for that server; prefer the variable THERAPIST_API_KEY, flags show in process lists."
+    n: int = 4
+    "Candidates drafted for a reply, 1 to 16."
+    max_new_tokens: int = 60
+    "Longest candidate, in tokens, 8 to 256."
+    temperature: float = 0.8
+    "Spread of the sampling, above 0 and up to 2."
+    top_p: float = 0.9
+    "Share of the probability that is sampled from, above 0 and up to 1."
+    timeout_s: float = 20.0
+    "Seconds before drafting is given up and the person is referred, 1 to 120."
+    language: str = "en"
+    "Language of the page when the browser asks for none that is known (BCP 47)."
+    country: str = ""
+    "Country of the helplines when the browser gives none (ISO 3166, two letters); empty for the directory."
+    threads: int = 2
+    "Threads for drafting, 1 to 64."
+
+    def __post_init__(self) -> None:
+        self._between("port", 0, 65535)
+        self._between("n", 1, 16)
+        self._between("max_new_tokens", 8, 256)
+        self._between("temperature", 0.01, 2)
+        self._between("top_p", 0.01, 1)
+        self._between("timeout_s", 1, 120)
+        self._between("threads", 1, 64)
+        if self.country and not (len(self.country) == 2 and self.country.isalpha()):
+            raise SettingsError(f"THERAPIST_COUNTRY must be a two-letter ISO 3166 code, got {self.country!r}. Try US, GB or NG.")
+        if self.base_url and not self.base_url.startswith(("http://", "https://")):
+            raise SettingsError(f"THERAPIST_BASE_URL must begin with http:// or https://, got {self.base_url!r}.")
+
+    def _between(self, name: str, least: float, most: float) -> None:
+        value = getattr(self, name)
+        if not least <= value <= most:
+            default = next(f.default for f in fields(self) if f.name == name)
+            raise SettingsError(f"THERAPIST_{name.upper()} must be {least} to {most}, got {value!r}. Try {default}.")
+
+
+def _convert(name: str, kind: type, text: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        default = next(f.default for f in fields(Settings) if f.name == name)
+        wanted = {"int": "a whole number", "float": "a number"}[kind.__name__]
+        raise SettingsError(f"THERAPIST_{name.upper()} must be {wanted}, got {text!r}. Try {default}.") from None
+
+
+def read(arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None, prog: str = "app.py") -> Settings:
+    """Settings from flags and THERAPIST_* variables.
+
+    Raises:
+        SettingsError: a value cannot be used, or a THERAPIST_* variable is not a setting.
+    """
+    environment = os.environ if environment is None else environment
+    docs = _docs()
+    known = {f"THERAPIST_{f.name.upper()}" for f in fields(Settings)}
+    if unknown := sorted(k for k in environment if k.startswith("THERAPIST_") and k not in known):
+        raise SettingsError(f"{', '.join(unknown)} is no setting. Known are: {', '.join(sorted(known))}.")
+    parser = argparse.ArgumentParser(prog=prog, description="Supportive listening, not therapy: a page and an API.")
+    for f in fields(Settings):
+        parser.add_argument(f"--{f.name.replace('_', '-')}", dest=f.name, default=None, metavar="X",
+                            help=f"{docs[f.name]} [{'THERAPIST_' + f.name.upper()}, default {f.default!r}]".replace("%", "%%"))
+    flags = vars(parser.parse_args(list(arguments)))
+    values: dict[str, Any] = {}
+    for f in fields(Settings):
+        text = flags[f.name] if flags[f.name] is not None else environment.get(f"THERAPIST_{f.name.upper()}")
+        if text is not None:
+            values[f.name] = _convert(f.name, type(f.default), text)
+    return Settings(**values)
+
+
+def _docs() -> dict[str, str]:
+    """Field name to its docstring, read from the source so that --help and code cannot differ."""
+    import ast
+    import inspect
+
+    body = ast.parse(inspect.getsource(Settings)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for here, after in zip(body.body, body.body[1:], strict=False):
+        if isinstance(here, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(here.target, ast.Name):
+            found[here.target.id] = ast.literal_eval(after.value)
+    return found

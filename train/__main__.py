@@ -1,0 +1,98 @@
+"""The table of contents of the training: `python -m train RECIPE.toml` or one of the commands below."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def _road(options: argparse.Namespace) -> None:
+    from train import road
+
+    out = options.out or Path("runs") / options.recipe.stem
+    print(road.walk(options.recipe, options.data, out, until=options.until, max_steps=options.max_steps))
+
+
+def _check_corpus(options: argparse.Namespace) -> None:
+    from train import check_corpus, corpus
+
+    entries = corpus.entries()
+    found = list(check_corpus.breaches(entries))
+    for line in found:
+        print(line)
+    print(json.dumps(check_corpus.measure(entries), indent=1))
+    if found:
+        sys.exit(f"{len(found)} breaches of the corpus guide.")
+
+
+def _corpus_card(options: argparse.Namespace) -> None:
+    from train import corpus_card
+
+    print(corpus_card.write())
+
+
+def _split(options: argparse.Namespace) -> None:
+    from train import split
+
+    print({name: len(ids) for name, ids in split.fix().items()})
+
+
+def _encoder(options: argparse.Namespace) -> None:
+    from train import encoder
+
+    print(encoder.train(options.out or Path("runs/encoder"), epochs=options.epochs))
+
+
+def _reranker(options: argparse.Namespace) -> None:
+    from train import reranker
+
+    print(json.dumps(reranker.build(options.encoder), indent=1))
+
+
+def _publish(options: argparse.Namespace) -> None:
+    from train import publish
+
+    print(publish.publish(options.model))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from train import evaluate
+
+    print(json.dumps(evaluate.COMMANDS[options.what](), indent=1, ensure_ascii=False))
+
+
+def main(arguments: list[str]) -> int:
+    if arguments and arguments[0].endswith(".toml"):
+        arguments = ["recipe", *arguments]
+    parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="RECIPE.toml | command")
+    road = commands.add_parser("recipe", help="walk a recipe from raw data to a model, in resumable stages")
+    road.add_argument("recipe", type=Path)
+    road.add_argument("--data", type=Path, default=Path("../shared/data"), help="local copy of the public sources")
+    road.add_argument("--out", type=Path, help="where the stages are kept (default runs/<recipe>)")
+    road.add_argument("--until", help="stop after this stage")
+    road.add_argument("--max-steps", type=int, default=-1, help="at most so many steps a stage")
+    road.set_defaults(run=_road)
+    commands.add_parser("check-corpus", help="measure the corpus against its guide").set_defaults(run=_check_corpus)
+    commands.add_parser("corpus-card", help="count and plot the corpus into its card").set_defaults(run=_corpus_card)
+    commands.add_parser("split", help="fix the corpus's splits").set_defaults(run=_split)
+    encoder = commands.add_parser("encoder", help="fine-tune the reranker's encoder")
+    encoder.add_argument("--out", type=Path)
+    encoder.add_argument("--epochs", type=float, default=1)
+    encoder.set_defaults(run=_encoder)
+    reranker = commands.add_parser("reranker", help="build bank and calibration, report on the test split")
+    reranker.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")
+    reranker.set_defaults(run=_reranker)
+    publish = commands.add_parser("publish", help="make a trained stage the embedded model")
+    publish.add_argument("model", type=Path)
+    publish.set_defaults(run=_publish)
+    evaluate = commands.add_parser("evaluate", help="measure what ships")
+    evaluate.add_argument("what", choices=("generator", "replies", "time"))
+    evaluate.set_defaults(run=_evaluate)
+    options = parser.parse_args(arguments)
+    options.run(options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,55 @@
+"""The project's own corpus: reflections, dialogues, exercises, risk sentences and judged replies, as JSON lines."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from therapist.conversation import Message, assistant, user
+
+FOLDER = Path(__file__).parent / "corpus"
+Split = Literal["train", "dev", "test"]
+
+CONCERNS = (
+    "anxiety", "panic", "low-mood", "loneliness", "grief", "breakup", "marriage", "family-conflict", "parenting",
+    "friendship", "work-stress", "burnout", "job-loss", "money", "study", "self-esteem", "body-image",
+    "shame-and-guilt", "anger", "trauma", "past-abuse", "illness", "chronic-pain", "caregiving", "sleep", "substances",
+    "gambling-and-screens", "sexuality-and-gender", "faith", "migration", "discrimination", "ageing",
+    "pregnancy-and-loss", "perfectionism", "decisions", "motivation", "social-anxiety", "performance-nerves", "phobia",
+    "intrusive-thoughts", "attention", "bullying", "infidelity", "jealousy", "good-news", "small-talk",
+    "about-the-bot", "out-of-scope", "seeking-help", "exercises", "several-at-once",
+)  # fmt: skip
+
+
+def lines(path: Path) -> list[dict]:
+    """Rows of one JSON-lines file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+
+
+@cache
+def splits() -> dict[str, Split]:
+    """Entry id to its split, as fixed in `splits.json`; what is not named there is training."""
+    path = FOLDER / "splits.json"
+    named = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {entry: split for split, entries in named.items() for entry in entries}
+
+
+def entries(split: Split | None = None, folder: Path = FOLDER) -> list[dict]:
+    """Reflection entries of a split (all of them for None), concern by concern."""
+    found = [row for concern in CONCERNS for path in [folder / f"{concern}.jsonl"] if path.exists() for row in lines(path)]
+    return [row for row in found if split is None or splits().get(row["id"], "train") == split]
+
+
+def conversations(split: Split = "train", parts: tuple[str, ...] = ("reflections", "dialogues", "exercises")) -> Iterator[list[Message]]:
+    """Conversations that end in a good reply: one for each reply of an entry, whole dialogues, and exercise feedback."""
+    if "reflections" in parts:
+        for entry in entries(split):
+            for reply in entry["reflections"]:
+                yield [*entry["history"], user(entry["statement"]), assistant(reply)]
+    for part in ("dialogues", "exercises"):
+        path = FOLDER / f"{part}.jsonl"
+        if part in parts and path.exists():
+            for row in lines(path):
+                if splits().get(row["id"], "train") == split:
+                    yield row["messages"]

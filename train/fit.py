@@ -1,0 +1,115 @@
+"""One stage of training, by transformers' Trainer: checkpoints, progress with time left, and resuming are its own."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
+
+from train.prepare import rows
+from train.recipe import Recipe, Stage
+from train.warm_start import decoder
+
+IGNORED = -100
+"The label that torch's cross-entropy leaves out."
+
+
+class Rows(Dataset):
+    """Token rows with their labels: `input_ids[length]`, `labels[length]`, padding and the person's words ignored."""
+
+    def __init__(self, ids: np.ndarray, loss: np.ndarray, starts: np.ndarray) -> None:
+        self.ids, self.loss, self.starts = ids, loss, starts
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, i: int) -> dict:
+        a, b = self.starts[i], self.starts[i + 1]
+        ids = self.ids[a:b].astype(np.int64)
+        return {"input_ids": ids, "labels": np.where(self.loss[a:b], ids, IGNORED)}
+
+
+def collate(pad: int, multiple: int):
+    """Pad a batch on the right to a multiple of tokens, so that few shapes occur."""
+
+    def pad_batch(items: list[dict]) -> dict[str, torch.Tensor]:
+        longest = max(len(i["input_ids"]) for i in items)
+        length = math.ceil(longest / multiple) * multiple
+        batch = {
+            "input_ids": torch.full((len(items), length), pad),
+            "labels": torch.full((len(items), length), IGNORED),
+            "attention_mask": torch.zeros((len(items), length), dtype=torch.long),
+        }
+        for row, item in enumerate(items):
+            n = len(item["input_ids"])
+            batch["input_ids"][row, :n] = torch.from_numpy(item["input_ids"])
+            batch["labels"][row, :n] = torch.from_numpy(item["labels"])
+            batch["attention_mask"][row, :n] = 1
+        if bool(batch["attention_mask"].all()):
+            del batch["attention_mask"]  # Packed rows: plain causal attention is the faster path.
+        return batch
+
+    return pad_batch
+
+
+def start_model(recipe: Recipe, previous: Path | None, tokenizer):
+    """The weights a stage begins with: the stage before, or what the recipe names."""
+    if previous is not None:
+        return AutoModelForCausalLM.from_pretrained(previous, dtype=torch.float32)
+    if recipe.model.start in ("minilm", "scratch"):
+        return decoder(tokenizer, layers=recipe.model.layers, warm=recipe.model.start == "minilm")
+    return AutoModelForCausalLM.from_pretrained(recipe.model.start, dtype=torch.float32)
+
+
+def run(recipe: Recipe, stage: Stage, prepared: Path, out: Path, previous: Path | None, *, max_steps: int = -1) -> Path:
+    """Train one stage into `out` and write its manifest last; a stage that has a manifest is done.
+
+    A run that was killed goes on from its last checkpoint.
+    """
+    manifest = out / "manifest.json"
+    if manifest.exists():
+        return out
+    torch.manual_seed(recipe.seed)
+    tokenizer = AutoTokenizer.from_pretrained(prepared / "tokenizer")
+    model = start_model(recipe, previous, tokenizer)
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        setattr(model.config, name, stage.dropout)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = stage.dropout
+    data = np.load(prepared / f"{stage.name}.npz")
+    train = Rows(data["ids"], data["loss"], data["starts"])
+    valid = {}
+    for path in sorted(prepared.glob("valid-*.json")):
+        unpacked = Stage(name="valid", mix={}, epochs=0, learning_rate=0, length=stage.length, loss="reply")
+        valid[path.stem.removeprefix("valid-")] = Rows(*rows(json.loads(path.read_text(encoding="utf-8"))[:150], tokenizer, unpacked))
+    steps = max_steps if max_steps > 0 else math.ceil(len(train) / stage.batch * stage.epochs)
+    trainer = Trainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(out / "checkpoints"), use_cpu=not torch.cuda.is_available(), bf16=True, torch_compile=stage.compile,
+            per_device_train_batch_size=stage.batch, per_device_eval_batch_size=stage.batch, max_steps=steps,
+            learning_rate=stage.learning_rate, lr_scheduler_type=stage.schedule, warmup_steps=max(1, int(stage.warmup * steps)),
+            weight_decay=stage.weight_decay, adam_beta2=0.98, seed=recipe.seed,
+            train_sampling_strategy="random" if stage.packed else "group_by_length",
+            logging_steps=25, save_steps=250, save_total_limit=1, eval_strategy="no", report_to="none", remove_unused_columns=False,
+            disable_tqdm=bool(os.environ.get("TRAIN_QUIET")),
+        ),  # fmt: skip
+        train_dataset=train,
+        data_collator=collate(tokenizer.pad_token_id, stage.length if stage.packed else 32),
+    )
+    checkpoints = list((out / "checkpoints").glob("checkpoint-*"))
+    trainer.train(resume_from_checkpoint=bool(checkpoints))
+    losses = {name: trainer.evaluate(rows_, metric_key_prefix=name)[f"{name}_loss"] for name, rows_ in valid.items()}
+    model.config.use_cache = True
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    (out / "log.json").write_text(json.dumps(trainer.state.log_history))
+    record = {"stage": stage.name, "steps": trainer.state.global_step, "tokens": int(data["starts"][-1]), "validation_loss": losses}
+    manifest.write_text(json.dumps(record, indent=1))
+    print(json.dumps(record), flush=True)
+    return out
