@@ -1,8 +1,12 @@
 """The page as a person meets it, on a phone, in a real browser."""
 
+import json
 import re
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from conftest import PHONE, Visit, running_app
 from test_pipeline import SEED_STATEMENT
 
@@ -22,6 +26,22 @@ def test_a_crisis_is_answered_at_once_by_a_program_that_is_just_waking_up(browse
         assert "116 123" in answer
         assert fresh.page.locator(".q-card a[href='tel:116123']").is_visible()
         fresh.context.close()
+
+
+def test_a_message_that_arrives_while_the_program_wakes_up_is_answered_when_it_can_be(browser, tmp_path, root):
+    waking = json.loads((root / "therapist/data/en/page.json").read_text(encoding="utf-8"))["waking"]
+    with running_app(tmp_path / "log", ready=False) as url:
+        fresh = Visit(browser, url).begin()
+        fresh.say("I feel lonely since my friends moved away.")
+        assert fresh.answer() != waking
+        fresh.context.close()
+
+
+def test_stop_ends_an_answer_and_gives_the_field_back(visit):
+    visit.begin().say("I feel lonely since my friends moved away.")
+    visit.page.get_by_role("button", name="Stop", exact=True).click()
+    visit.page.get_by_role("button", name="Send", exact=True).wait_for()
+    assert visit.page.get_by_role("textbox", name="Your message").is_enabled()
 
 
 def test_the_first_screen_says_what_this_is_before_anything_can_be_written(visit):
@@ -110,22 +130,48 @@ def test_why_this_reply_shows_every_candidate_and_a_reason_for_each_rejection(vi
         assert refused.locator(".q-reason").count() >= 1
 
 
-def test_another_candidate_that_qualifies_takes_the_replys_place(visit):
-    for attempt, statement in enumerate(
-        ("I feel lonely.", "My work wears me out.", "My mother is ill.", "I miss my friends."), 1
-    ):
-        (visit.begin() if attempt == 1 else visit).say(statement)
-        visit.answer(attempt)
-        visit.page.wait_for_timeout(300)
-        if visit.page.locator(".q-whybody li.could").count():
-            break
+@pytest.fixture
+def two_good_drafts(root, therapist, tmp_path):
+    """The page, drafting with a model server that knows two good replies to one statement, and this statement."""
+    bank = [json.loads(line) for line in (root / "therapist/data/reranker/bank.jsonl").read_text("utf-8").splitlines()]
+    fits = (e for e in bank if all(c.qualifies for c in therapist.rank(e["statement"], e["reflections"][:2])))
+    entry = next(e for e in fits if len(e["reflections"]) >= 2 and therapist.assess(e["statement"]).level == "none")
+    choices = [{"message": {"role": "assistant", "content": text}} for text in [*entry["reflections"][:2], "Hi there."]]
+
+    class Server(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = json.dumps({"choices": choices}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_port}/v1"
+    with running_app(tmp_path / "log", "--base-url", base, "--n", "3", ready=True) as url:
+        yield url, entry["statement"]
+    server.shutdown()
+
+
+def test_another_candidate_that_qualifies_takes_the_replys_place(browser, two_good_drafts):
+    url, statement = two_good_drafts
+    visit = Visit(browser, url).begin()
+    visit.say(statement)
+    visit.answer()
     visit.page.get_by_text("Why this reply?").click()
-    other = visit.page.locator(".q-whybody li.could").first
+    assert visit.page.locator(".q-whybody li.refused").count() == 1
+    other = visit.page.locator(".q-whybody li.could")
     text = other.locator(".q-text").inner_text()
     other.get_by_role("button", name="Say this instead").click()
-    visit.page.wait_for_function(
-        "t => [...document.querySelectorAll('#talk [data-testid=bot]')].pop().innerText.includes(t)", arg=text
-    )
+    visit.page.get_by_test_id("bot").filter(has_text=text).wait_for()
+    assert visit.page.get_by_test_id("bot").count() == 1
+    visit.context.close()
 
 
 def test_the_breathing_pacer_starts_counts_and_stops(visit):

@@ -19,7 +19,10 @@ def test_a_breach_of_each_kind_is_found(entries):
     good = entries[0]
     broken = {
         "asks twice": {**good, "reflections": ["What now? And what then?", good["reflections"][1]]},
-        "the output gate refuses": {**good, "reflections": ["Just get over it, it could be worse.", good["reflections"][1]]},
+        "the output gate refuses": {
+            **good,
+            "reflections": ["Just get over it, it could be worse.", good["reflections"][1]],
+        },
         "rejects for": {**good, "rejected": [{"text": "No.", "why": "bad"}] * 2},
         "voice": {**good, "voice": "angry"},
         "alternate": {**good, "history": [{"role": "assistant", "content": "Hm."}]},

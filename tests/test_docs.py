@@ -6,13 +6,23 @@ import re
 import pytest
 from huggingface_hub import metadata_load
 
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SAFETY.md", "train/README.md", "train/corpus/README.md")
+DOCUMENTS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SAFETY.md",
+    "train/README.md",
+    "train/corpus/README.md",
+)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_file_that_a_document_names_exists(root, name):
     text = (root / name).read_text(encoding="utf-8")
-    for path in set(re.findall(r"`((?:therapist|train|tests|space|app)[\w./-]*\.(?:py|toml|md|json|jsonl|css|js|png|svg))`", text)):
+    for path in set(
+        re.findall(r"`((?:therapist|train|tests|space|app)[\w./-]*\.(?:py|toml|md|json|jsonl|css|js|png|svg))`", text)
+    ):
         assert (root / path).exists() or (root / "train" / path).exists(), f"{name} names {path}"
 
 

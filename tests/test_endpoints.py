@@ -9,6 +9,8 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+JSON = {"Content-Type": "application/json"}
+
 
 @pytest.fixture(scope="module")
 def client(app_url) -> Client:
@@ -17,7 +19,9 @@ def client(app_url) -> Client:
 
 def call(url: str, name: str, body: dict) -> tuple[str, object]:
     """An endpoint by plain HTTP: the last event and its data."""
-    event = httpx.post(f"{url}/gradio_api/call/v2/{name}", json=body, timeout=60).json()["event_id"]
+    event = httpx.post(f"{url}/gradio_api/call/v2/{name}", content=json.dumps(body), headers=JSON, timeout=60).json()[
+        "event_id"
+    ]
     lines = httpx.get(f"{url}/gradio_api/call/v2/{name}/{event}", timeout=60).text.strip().splitlines()
     kind = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")][-1]
     data = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")][-1]
@@ -101,6 +105,10 @@ def test_the_pages_own_functions_cannot_be_called_by_name(client):
 def test_nobody_can_watch_who_uses_the_page(app_url):
     assert httpx.get(f"{app_url}/monitoring").status_code in (403, 404)
     assert httpx.get(f"{app_url}/monitoring/summary").status_code in (403, 404)
+
+
+def test_the_browser_is_told_to_fetch_nothing_from_elsewhere(app_url):
+    assert "default-src 'self'" in httpx.get(app_url).headers["content-security-policy"]
 
 
 def test_healthz_says_what_runs(app_url):

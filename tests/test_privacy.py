@@ -49,7 +49,10 @@ def test_a_whole_conversation_writes_no_file_and_opens_no_connection(root):
 
 
 def test_the_watch_would_see_a_file_and_a_connection(root):
-    spy = WATCHED.replace("print(json.dumps(", "open('/dev/shm/spy', 'w').close(); __import__('socket').socket().connect_ex(('127.0.0.1', 9)); print(json.dumps(")
+    spy = WATCHED.replace(
+        "print(json.dumps(",
+        "open('/dev/shm/spy', 'w').close(); __import__('socket').socket().connect_ex(('127.0.0.1', 9)); print(json.dumps(",
+    )
     out = subprocess.run([sys.executable, "-c", spy], cwd=root, capture_output=True, text=True, timeout=200)
     events = [event for event, _ in json.loads(out.stdout.splitlines()[-1])["seen"]]
     assert "open" in events and "socket.connect" in events

@@ -12,8 +12,8 @@ import pytest
 
 pytest.importorskip("accelerate", reason="training needs train/requirements.txt")
 
-from train import sources  # noqa: E402
-from train.recipe import RecipeError, load  # noqa: E402
+from train import sources
+from train.recipe import RecipeError, load
 
 
 def test_a_greeting_teaches_nothing_and_is_left_out():
@@ -42,20 +42,35 @@ def write(path, rows) -> None:
 def test_a_dialogue_never_ends_up_with_two_turns_of_one_speaker_in_a_row(tmp_path):
     write(tmp_path / "c.xz", [{"id": 1, "turns": [["a", "One."], ["a", "Two."], ["b", "Three."], ["a", "Four."]]}])
     (talk,) = sources.dialogues(tmp_path / "c.xz")
-    assert [(m["role"], m["content"]) for m in talk] == [("user", "One. Two."), ("assistant", "Three."), ("user", "Four.")]
+    assert [(m["role"], m["content"]) for m in talk] == [
+        ("user", "One. Two."),
+        ("assistant", "Three."),
+        ("user", "Four."),
+    ]
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    turns = [["a", "Did you sleep well last night?"], ["b", "I did, thank you for asking."], ["a", "That is good to hear."]]
+    turns = [
+        ["a", "Did you sleep well last night?"],
+        ["b", "I did, thank you for asking."],
+        ["a", "That is good to hear."],
+    ]
     write(folder / "chats.jsonl.xz", [{"id": i, "turns": [[s, f"{t} Day {i}."] for s, t in turns]} for i in range(120)])
     return folder
 
 
 def walk(root, data, out, *more) -> subprocess.Popen:
     command = [sys.executable, "-m", "train", "train/recipes/toy.toml", "--data", str(data), "--out", str(out), *more]
-    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {"TRAIN_QUIET": "1"})
+    return subprocess.Popen(
+        command,
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"TRAIN_QUIET": "1"},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +101,9 @@ def test_the_trained_model_drafts_through_the_same_generator_as_the_app(walked):
     from therapist.generators import LocalGenerator
     from therapist.settings import Settings
 
-    drafts = LocalGenerator(Settings(model=str(walked / "reflect"), max_new_tokens=8)).generate([user("Hello.")], 2, seed=1)
+    drafts = LocalGenerator(Settings(model=str(walked / "reflect"), max_new_tokens=8)).generate(
+        [user("Hello.")], 2, seed=1
+    )
     assert len(drafts) == 2
 
 
@@ -118,13 +135,13 @@ def test_a_source_that_is_not_there_is_named_with_where_to_get_it(root, tmp_path
     from train.prepare import read
 
     recipe = load(Path(root) / "train/recipes/toy.toml")
-    with pytest.raises(RecipeError, match="chats is not at .*--data DIR"):
+    with pytest.raises(RecipeError, match=r"chats is not at .*--data DIR"):
         list(read(recipe.source("chats"), tmp_path))
 
 
 def test_a_recipe_with_a_word_that_means_nothing_is_refused(tmp_path):
     (tmp_path / "r.toml").write_text("[model]\ndepth = 3\n")
-    with pytest.raises(RecipeError, match="depth, which means nothing. It may have: layers"):
+    with pytest.raises(RecipeError, match=r"depth, which means nothing\. It may have: layers"):
         load(tmp_path / "r.toml")
 
 

@@ -16,11 +16,18 @@ from therapist.settings import EMBEDDED, Settings
 
 DATA = Path(__file__).parent / "data"
 EMBEDDED_FOLDER = DATA / "models" / "embedded"
+HINTS = {
+    401: "Check THERAPIST_API_KEY.",
+    404: "Check the address and the model's name.",
+    429: "The server asks for fewer calls.",
+}
+"What to do about a status that a model server answers with."
 
 
 def instructed(messages: Sequence[Message]) -> list[dict[str, str]]:
     """A conversation headed by the instruction, for models that were not trained by this project."""
-    return [{"role": "system", "content": (DATA / "en" / "instruction.txt").read_text(encoding="utf-8").strip()}, *map(dict, messages)]
+    instruction = (DATA / "en" / "instruction.txt").read_text(encoding="utf-8").strip()
+    return [{"role": "system", "content": instruction}, *map(dict, messages)]
 
 
 class Generator(Protocol):
@@ -51,14 +58,19 @@ class LocalGenerator:
 
         place, _, revision = (str(EMBEDDED_FOLDER) if settings.model == EMBEDDED else settings.model).partition("@")
         if settings.model == EMBEDDED and not (EMBEDDED_FOLDER / "model.safetensors").exists():
-            raise ArtefactError(f"No weights at {EMBEDDED_FOLDER}. Train them with: python -m train train/recipes/embedded.toml")
+            raise ArtefactError(
+                f"No weights at {EMBEDDED_FOLDER}. Train them with: python -m train train/recipes/embedded.toml"
+            )
         torch.set_num_threads(settings.threads)
         # float32: for a model this small it is as fast as bfloat16 on a processor without matrix units, and exact.
         self._model: Any = AutoModelForCausalLM.from_pretrained(place, revision=revision or None, dtype=torch.float32)
         self._model.eval()
         self._tokenizer: Any = AutoTokenizer.from_pretrained(place, revision=revision or None)
         if self._tokenizer.chat_template is None:
-            raise ArtefactError(f"{settings.model} has no chat template, so it cannot take part in a conversation. Choose a chat or instruct model.")
+            raise ArtefactError(
+                f"{settings.model} has no chat template, so it cannot take part in a conversation. "
+                "Choose a chat or instruct model."
+            )
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._settings = settings
@@ -160,10 +172,12 @@ class EndpointGenerator:
         except httpx.TimeoutException:
             raise GeneratorTimeout(f"{self._url} did not answer within {self._settings.timeout_s} s.") from None
         except httpx.HTTPError as error:
-            raise EndpointError(f"{self._url} could not be reached ({type(error).__name__}). Is the server running?") from None
+            raise EndpointError(
+                f"{self._url} could not be reached ({type(error).__name__}). Is the server up?"
+            ) from None
         if response.status_code != 200:
-            hint = {401: "Check THERAPIST_API_KEY.", 404: "Check the address and the model's name.", 429: "The server asks for fewer calls."}
-            raise EndpointError(f"{self._url} answered {response.status_code}. {hint.get(response.status_code, 'See the log of the server.')}")
+            hint = HINTS.get(response.status_code, "See the log of the server.")
+            raise EndpointError(f"{self._url} answered {response.status_code}. {hint}")
         return _texts(response, self._url)
 
 

@@ -1,4 +1,4 @@
-"""The product in one function: a person says something; what answers is a reply, a question, a referral or the protocol."""
+"""The product in one function: what a person says is answered by a reply, a question, a referral or the protocol."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from therapist.language import open_questions, too_vague
 from therapist.referral import Referral, refer
 from therapist.reranker import Candidate, Reranker
 from therapist.risk import Risk, assess
+from therapist.risk_classifier import RiskClassifier, higher
 from therapist.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Therapist:
         "What does not work, in a few words for the operator; empty when all does."
         self._generator: generators.Generator | None = None
         self._reranker: Reranker | None = None
+        self._classifier: RiskClassifier | None = None
         self._loading = threading.Lock()
         self._loaded = threading.Event()
 
@@ -63,6 +65,7 @@ class Therapist:
                 return
             try:
                 self._reranker = Reranker.load()
+                self._classifier = RiskClassifier.load(self._reranker.encoder)
                 self._generator = generators.from_settings(self.settings)
                 self.model = self._generator.name
             except Exception as error:
@@ -71,9 +74,15 @@ class Therapist:
             self._loaded.set()
 
     def assess(self, statement: str, history: Sequence[Message] = ()) -> Risk:
-        """The risk in a statement and the turns before it. It needs no model; if it fails, it counts as a crisis."""
+        """The risk in a statement and the turns before it: patterns first, then meaning once the models are loaded.
+
+        If it fails, it counts as a crisis.
+        """
         try:
-            return assess(statement, history, self.settings.language)
+            found = assess(statement, history, self.settings.language)
+            if found.level == "crisis" or self._classifier is None:
+                return found
+            return higher(found, self._classifier.assess(statement, history))
         except Exception as error:
             log.error("Risk assessment failed with %s; the crisis protocol answers.", type(error).__name__)
             return Risk("crisis", "suicide", ())
@@ -100,16 +109,17 @@ class Therapist:
         def answer(text: str, route: Route, *, referral: Referral | None = None, model: str = WRITTEN) -> Reply:
             return Reply(text, route, candidates, risk, referral, model, time.perf_counter() - started)
 
+        said_to = {"country": country, "language": language, "history": history, "statement": statement}
         if risk.level == "crisis":
-            return answer(protocol.crisis_text(risk, country=country, language=language, history=history, statement=statement), "crisis")
+            return answer(protocol.crisis_text(risk, **said_to), "crisis")
         if risk.level == "none" and (written := protocol.written_answer(statement, history, language, country)):
             return answer(written, "reply")
         if risk.level == "none" and too_vague(statement):
             return answer(_unsaid(open_questions(), history), "clarify")
-        candidates = self.rank(statement, self._draft(statement, history, n, seed), history)
+        candidates = self._candidates(statement, history, n, seed)
         best = candidates[0] if candidates and candidates[0].qualifies else None
         if risk.level == "concern":
-            check_in = protocol.checkin_text(risk, country=country, language=language, history=history, statement=statement)
+            check_in = protocol.checkin_text(risk, **said_to)
             said = [best.text] if best else []
             return answer("\n\n".join([*said, check_in]), "reply", model=self.model if best else WRITTEN)
         if best:
@@ -117,18 +127,21 @@ class Therapist:
         referral = self.refer(statement, country, language)
         return answer(referral.text, "referral", referral=referral)
 
-    def _draft(self, statement: str, history: Sequence[Message], n: int | None, seed: int | None) -> list[str]:
-        """Candidates, or none at all when the generator fails: the person is referred then."""
+    def _candidates(
+        self, statement: str, history: Sequence[Message], n: int | None, seed: int | None
+    ) -> tuple[Candidate, ...]:
+        """Drafted and ranked candidates, or none at all when a model fails: the person is referred then."""
         self.load()
         if self._generator is None:
-            return []
+            return ()
         try:
-            return self._generator.generate([*history, user(statement)], n or self.settings.n, seed)
+            texts = self._generator.generate([*history, user(statement)], n or self.settings.n, seed)
+            return self.rank(statement, texts, history)
         except GeneratorError as error:
             log.warning("No candidates: %s", error)
         except Exception as error:
-            log.error("The generator broke with %s.", type(error).__name__)
-        return []
+            log.error("Drafting or ranking broke with %s.", type(error).__name__)
+        return ()
 
     def rank(self, statement: str, candidates: Sequence[str], history: Sequence[Message] = ()) -> tuple[Candidate, ...]:
         """Vet and rank anybody's candidates, best first, rejected ones included with their reasons.

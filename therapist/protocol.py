@@ -1,8 +1,8 @@
-"""What is said in a crisis, on a concern, and to questions that no model may answer: written by people, never generated.
+"""What is said in a crisis, on a concern, and to questions that no model may answer: written, never generated.
 
-A crisis answer is composed of blocks, one row for each time that it is needed, so that nobody meets the same words twice:
-opening, direct question, what to do now (or a small plan), the country's line, people, whether it can be used, and that
-the talk goes on. The words live in `data/<language>/protocol.json`, frozen by a hash in the tests.
+A crisis answer is composed of blocks, one row for each time that it is needed, so that nobody meets the same words
+twice: opening, direct question, what to do now (or a small plan), the country's line, people, whether it can be used,
+and that the talk goes on. The words live in `data/<language>/protocol.json`, frozen by a hash in the tests.
 """
 
 import json
@@ -16,6 +16,8 @@ from therapist.referral import Helpline, emergency_number, helplines
 from therapist.risk import Risk, plain
 
 DATA = Path(__file__).parent / "data"
+QUESTION_WORDS = 30
+"Words up to which a statement is taken for a question to the program."
 
 
 def crisis_text(
@@ -39,7 +41,8 @@ def crisis_text(
     # Who asks for no number gets none pushed again: the emergency advice and the page's button remain.
     quiet = _special("no-hotline", words, statement)
     numbers = "" if quiet else row(words["help"][words["groups"]["help"].get(kind, "suicide")])
-    last = [row(words["program"]), row(words["people"]), row(words["use"]) if step < 2 and not quiet else "", row(words["on"])]
+    use = row(words["use"]) if step < 2 and not quiet else ""
+    last = [row(words["program"]), row(words["people"]), use, row(words["on"])]
     paragraphs = [" ".join(first), acts, numbers, " ".join(b for b in last if b)]
     return "\n\n".join(p.format(**facts) for p in paragraphs if p)
 
@@ -53,7 +56,7 @@ def checkin_text(
     kind = _kind(risk, data["open"])
     facts = _facts(words, country, "minor" if _special("young", words, statement) else kind)
     opening = _special_answer(words, statement, history) or _fresh(data["open"][kind], history)
-    blocks = [opening] if opening.rstrip().endswith("?") else [opening, _fresh(data["ask"][kind], history)]
+    blocks = [opening, _fresh(data["ask"][kind], history)]
     if "{line}" not in opening and not _special("no-hotline", words, statement):
         blocks.append(_fresh(data["help"], history) + data["kinds"].get(kind, ""))
     return " ".join(block.format(**facts) for block in blocks)
@@ -64,7 +67,11 @@ def written_answer(
 ) -> str | None:
     """The answer to a question that a model must not answer, or None when it is none of those."""
     words, asked = _words(language), plain(statement)
+    # In a long story such words are part of the story; only medicine is worth a false alarm there.
+    long = asked.count(" ") > QUESTION_WORDS
     for question in words["questions"]:
+        if long and question["name"] != "medicine":
+            continue
         if _matches(tuple(question["patterns"]), asked):
             return _fresh(question["answers"], history).format(**_facts(words, country, None))
     return None
@@ -153,7 +160,7 @@ def _lower(text: str) -> str:
 
 @cache
 def _expression(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(r"\b(?:" + "|".join(patterns) + ")")
+    return re.compile(r"\b(?:" + "|".join(patterns) + r")(?!\w)")
 
 
 def _matches(patterns: tuple[str, ...], text: str) -> bool:

@@ -82,7 +82,8 @@ def tel_link(phone: str | None) -> str | None:
 
 def sms_link(text: str | None) -> str | None:
     """An sms: link for an entry such as "Text HOME to 741741"; None for WhatsApp and other ways."""
-    found = re.fullmatch(r"(?:Text|SMS)(?: (?P<word>[A-Z]+)(?: \(\d+\))? to)? (?P<number>[\d -]+)", (text or "").strip())
+    form = r"(?:Text|SMS)(?: (?P<word>[A-Z]+) to)? (?P<number>[\d -]+)"
+    found = re.fullmatch(form, (text or "").strip())
     if not found:
         return None
     number = re.sub(r"\D", "", found["number"])

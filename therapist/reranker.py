@@ -1,7 +1,7 @@
 """Ranking candidates by likeness to empathetic reference reflections.
 
-A reranker is a bank of reference reflections and anti-references, an encoder, and a calibration, loaded as one artefact:
-a calibration made for another bank or encoder is refused. For a statement, the entries of the bank whose
+A reranker is a bank of reference reflections and anti-references, an encoder, and a calibration, loaded as one
+artefact: a calibration made for another bank or encoder is refused. For a statement, the entries of the bank whose
 statements lie nearest say what a good listener answered there, and what a bad one did. A candidate's score is the
 calibrated probability that a careful person would say "this may be said", from parts that each have a name.
 """
@@ -20,6 +20,7 @@ from therapist.text import words
 from therapist.vetting import vet
 
 FOLDER = Path(__file__).parent / "data" / "reranker"
+REBUILD = "Build it with: python -m train reranker"
 NEIGHBOURS = 48
 "Entries of the bank that a statement is compared with: about a third of one concern."
 TOP = 3
@@ -101,7 +102,7 @@ class Bank:
         self._anti_entry = _owners([len(e["rejected"]) for e in entries])
         for name, rows in (("statements", entries), ("references", self.references), ("antis", self.antis)):
             if len(vectors[name]) != len(rows):
-                raise ArtefactError(f"The bank has {len(rows)} {name} but {len(vectors[name])} vectors. Rebuild it: python -m train reranker")
+                raise ArtefactError(f"The bank has {len(rows)} {name} but {len(vectors[name])} vectors. {REBUILD}")
 
     def near(self, statement: Any, *, without: int | None = None) -> Any:
         """Indices of the entries nearest to a statement's embedding, nearest first; `without` leaves one entry out."""
@@ -118,7 +119,9 @@ class Bank:
         """Rows of the references and of the anti-references that belong to some entries."""
         import numpy as np
 
-        return np.flatnonzero(np.isin(self._reference_entry, entries)), np.flatnonzero(np.isin(self._anti_entry, entries))
+        return np.flatnonzero(np.isin(self._reference_entry, entries)), np.flatnonzero(
+            np.isin(self._anti_entry, entries)
+        )
 
 
 def _owners(counts: list[int]) -> Any:
@@ -138,7 +141,7 @@ def detail(text: str, statement: str) -> float:
 
 
 def content_words(text: str) -> set[str]:
-    """Words that carry a person's matter: no stop words, no words under three letters; forms of one stem count as one."""
+    """Words that carry a person's matter: no stop words, none under three letters; one stem counts once."""
     from therapist.language import stop_words
 
     return {w[:6] for w in words(text.lower()) if len(w) > 2 and w not in stop_words()}
@@ -167,13 +170,18 @@ class Reranker:
 
         needed = [folder / name for name in ("bank.jsonl", "bank.safetensors", "calibration.json")]
         if missing := [p.name for p in needed if not p.exists()]:
-            raise ArtefactError(f"{folder} lacks {', '.join(missing)}. Build it with: python -m train reranker")
+            raise ArtefactError(f"{folder} lacks {', '.join(missing)}. {REBUILD}")
         entries = [json.loads(line) for line in needed[0].read_text(encoding="utf-8").splitlines()]
         calibration = Calibration(**json.loads(needed[2].read_text(encoding="utf-8")))
         encoder = SentenceEncoder(folder / "encoder")
-        for name, made_for, found in (("encoder", calibration.encoder, encoder.sha256), ("bank", calibration.bank, bank_hash(entries))):
+        for name, made_for, found in (
+            ("encoder", calibration.encoder, encoder.sha256),
+            ("bank", calibration.bank, bank_hash(entries)),
+        ):
             if made_for != found:
-                raise ArtefactError(f"The calibration was made for {name} {made_for[:12]}, found {found[:12]}. Rebuild: python -m train reranker")
+                raise ArtefactError(
+                    f"The calibration was made for {name} {made_for[:12]}, found {found[:12]}. {REBUILD}"
+                )
         vectors = {name: rows.astype("float32") for name, rows in load_file(needed[1]).items()}
         return cls(encoder, Bank(entries, vectors), calibration)
 
@@ -222,7 +230,9 @@ class Reranker:
             }
             score = self.calibration.probability(parts)
             nearest = self.bank.references[references[int(to_references[i].argmax())]]
-            reasons = () if score >= self.calibration.threshold else (self._reason(parts, antis[int(to_antis[i].argmax())]),)
+            reasons = (
+                () if score >= self.calibration.threshold else (self._reason(parts, antis[int(to_antis[i].argmax())]),)
+            )
             found.append(Candidate(text, score, not reasons, reasons, parts, nearest))
         return found
 

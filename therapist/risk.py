@@ -1,9 +1,9 @@
 """How much danger a message may hold, found by written patterns: no model, no network, and therefore always there.
 
-Patterns are data (`data/<language>/risk.json`), because people must be able to read, argue about and extend them without
-reading code. Their notation is that of `re` with two shorthands: `<name>` stands for a named part of the same file, and
-`~3` for up to three words in between, within one sentence. They meet text without apostrophes ("dont", "im"), where
-every sentence end is " . ". All languages are always matched: people in distress fall back to their first language.
+Patterns are data (`data/<language>/risk.json`), because people must be able to read, argue about and extend them
+without reading code. Their notation is that of `re` with two shorthands: `<name>` stands for a named part of the same
+file, and `~3` for up to three words in between, within one sentence. They meet text without apostrophes ("dont", "im"),
+where every sentence end is " . ". All languages are always matched: people in distress fall back to their first one.
 """
 
 import json
@@ -164,7 +164,7 @@ def _books() -> tuple[Book, ...]:
 
 @cache
 def _spelling() -> dict[str, str]:
-    """Common misspellings and short forms of every language's file, and slips of one letter in the words that matter."""
+    """Misspellings and short forms of every file, and slips of one letter in the words that matter."""
     table: dict[str, str] = {}
     for path in DATA.glob("*/risk.json"):
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -183,19 +183,20 @@ def _slips(word: str) -> set[str]:
 
 
 def _book(data: dict) -> Book:
-    def one(names: Sequence[str]) -> re.Pattern[str] | None:
-        return compile_patterns(names, data) if names else None
+    unless = data.get("unless", {})
+
+    def one(name: str) -> re.Pattern[str] | None:
+        return compile_patterns(unless[name], data) if unless.get(name) else None
 
     rules = tuple(
-        Rule(r["kind"], r["level"], compile_patterns(r["patterns"], data), r.get("context", True)) for r in data["rules"]
+        Rule(r["kind"], r["level"], compile_patterns(r["patterns"], data), r.get("context", True))
+        for r in data["rules"]
     )
     pairs = tuple(
         Rule(r["kind"], r["level"], compile_patterns(r["now"], data), False, compile_patterns(r["earlier"], data))
         for r in data.get("pairs", [])
     )
-    unless = data.get("unless", {})
-    return Book(rules, pairs, one(unless.get("idioms", [])), one(unless.get("denials", [])),
-                one(unless.get("harmless", [])), one(unless.get("light", [])), one(unless.get("present", [])))  # fmt: skip
+    return Book(rules, pairs, one("idioms"), one("denials"), one("harmless"), one("light"), one("present"))
 
 
 def compile_patterns(patterns: Sequence[str], data: dict) -> re.Pattern[str]:

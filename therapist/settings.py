@@ -51,7 +51,9 @@ class Settings:
         self._between("timeout_s", 1, 120)
         self._between("threads", 1, 64)
         if self.country and not (len(self.country) == 2 and self.country.isalpha()):
-            raise SettingsError(f"THERAPIST_COUNTRY must be a two-letter ISO 3166 code, got {self.country!r}. Try US, GB or NG.")
+            raise SettingsError(
+                f"THERAPIST_COUNTRY must be a two-letter ISO 3166 code, got {self.country!r}. Try US, GB or NG."
+            )
         if self.base_url and not self.base_url.startswith(("http://", "https://")):
             raise SettingsError(f"THERAPIST_BASE_URL must begin with http:// or https://, got {self.base_url!r}.")
 
@@ -84,8 +86,13 @@ def read(arguments: Sequence[str] = (), environment: Mapping[str, str] | None = 
         raise SettingsError(f"{', '.join(unknown)} is no setting. Known are: {', '.join(sorted(known))}.")
     parser = argparse.ArgumentParser(prog=prog, description="Supportive listening, not therapy: a page and an API.")
     for f in fields(Settings):
-        parser.add_argument(f"--{f.name.replace('_', '-')}", dest=f.name, default=None, metavar="X",
-                            help=f"{docs[f.name]} [{'THERAPIST_' + f.name.upper()}, default {f.default!r}]".replace("%", "%%"))
+        parser.add_argument(
+            f"--{f.name.replace('_', '-')}",
+            dest=f.name,
+            default=None,
+            metavar="X",
+            help=f"{docs[f.name]} [{'THERAPIST_' + f.name.upper()}, default {f.default!r}]".replace("%", "%%"),
+        )
     flags = vars(parser.parse_args(list(arguments)))
     values: dict[str, Any] = {}
     for f in fields(Settings):

@@ -8,28 +8,31 @@ because the page is public and a long message must not hold it up.
 import re
 import unicodedata
 
-_QUOTES = str.maketrans({c: "'" for c in "\u2018\u2019\u201a\u201b\u2032\u00b4\u0060\u02bc\u02b9\uff07"})
-_DOUBLE_QUOTES = str.maketrans({c: '"' for c in "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033"})
+_QUOTES = str.maketrans(dict.fromkeys("‘’‚‛′´`ʼʹ＇", "'"))
+_DOUBLE_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»″", '"'))
 
-# Letters of other scripts that are drawn like Latin ones (Unicode TR 39, the ones that people use to slip past filters).
-_LOOK_ALIKES = str.maketrans(dict(zip("абвгеёіїјкмноӏпрѕстуүхһԁԛԝьαβγεηικνορτυχωɡ",
-                                      "abbreeiijkmholnpsctyyxhdqwbabyenikvoptuxwg", strict=True)))
+# Letters of other scripts that are drawn like Latin ones (Unicode TR 39): the ones used to slip past filters.
+_LOOK_ALIKES = str.maketrans(
+    dict(zip("абвгеёіїјкмноӏпрѕстуүхһԁԛԝьαβγεηικνορτυχωɡ", "abbreeiijkmholnpsctyyxhdqwbabyenikvoptuxwg", strict=True))
+)
 _LATIN = re.compile(r"[a-z]")
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u03ff\u0400-\u052f\u0261]")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 _TOKEN = re.compile(r"\S+")
 
-_LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i", "|": "l", "\u20ac": "e"}
+_LEET = dict(zip("013457@$!|\u20ac", "oieastasile", strict=True))
 _LEET_INSIDE = re.compile(r"(?<=[a-z])[013457@$!|\u20ac]{1,2}(?=[a-z])")
 _LEET_BEFORE = re.compile(r"(?<![\w$@])[5$@](?=[a-z]{4})")
 
 # Words that people mask ("s*icide", "k i l l m y s e l f"); needed to give a masked letter or a gap back.
 _MASKED = (
-    "suicide suicidal killing killed kill myself himself herself themselves yourself murder overdose hanging hang "
-    "cutting cut dying die dead death shoot shooting rape raped abuse hitting hits hurt hurting sex pills drugs "
-    "voices unalive self harm want wanna gonna going end life"
-).split()
-_SPLIT_WORDS = re.compile("|".join(sorted([*_MASKED, "it", "all", "to", "my", "me", "he", "she", "is"], key=len, reverse=True)))
+    "suicide", "suicidal", "killing", "killed", "kill", "myself", "himself", "herself", "themselves", "yourself",
+    "murder", "overdose", "hanging", "hang", "cutting", "cut", "dying", "die", "dead", "death", "shoot", "shooting",
+    "rape", "raped", "abuse", "hitting", "hits", "hurt", "hurting", "sex", "pills", "drugs", "voices", "unalive",
+    "self", "harm", "want", "wanna", "gonna", "going", "end", "life",
+)  # fmt: skip
+_SHORT = ("it", "all", "to", "my", "me", "he", "she", "is")
+_SPLIT_WORDS = re.compile("|".join(sorted([*_MASKED, *_SHORT], key=len, reverse=True)))
 _STARRED = re.compile(r"(?<![a-z*])[a-z]{1,12}\*{1,4}[a-z*]{0,12}")
 _SPACED = re.compile(r"(?<![\w'])[a-z](?:[ .\-_*/]{1,2}[a-z](?![\w'])){2,60}")
 _STRETCHED = re.compile(r"([a-z])\1{2,}")
@@ -73,9 +76,9 @@ def _fold_look_alikes(token: re.Match[str]) -> str:
 
 def _unmask(token: re.Match[str]) -> str:
     """ "k*ll" to "kill": the starred word of the list that fits, else the letters that are left."""
-    shape = re.compile(re.sub(r"\*+", lambda m: "[a-z]{1,%d}" % min(3, len(m[0]) + 1), token[0]))
     if len(token[0]) > 14:
         return token[0]
+    shape = re.compile(re.sub(r"\*+", lambda stars: f"[a-z]{{1,{min(3, len(stars[0]) + 1)}}}", token[0]))
     return next((w for w in _MASKED if shape.fullmatch(w)), token[0].replace("*", ""))
 
 
@@ -84,5 +87,6 @@ def _join_letters(run: re.Match[str]) -> str:
     found = []
     for part in re.split(r"[ .\-_*/]{2}", run[0]):
         joined = re.sub(r"[^a-z]", "", part)
-        found.append(_SPACE.sub(" ", _SPLIT_WORDS.sub(lambda m: f" {m[0]} ", joined)).strip() if len(joined) > 8 else joined)
+        parted = _SPLIT_WORDS.sub(lambda m: f" {m[0]} ", joined) if len(joined) > 8 else joined
+        found.append(_SPACE.sub(" ", parted).strip())
     return " ".join(found)

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from therapist import exercises, referral
 from therapist.api import MAX_CHARS, Api, BusyError, checked_history, checked_text, text_of
@@ -31,6 +33,11 @@ NOTICE_VERSION = "1"
 SECONDS_A_WORD = 0.03
 FORGET_S = 600
 "How long a closed page can be returned to, as when a phone wakes up, before its conversation leaves the memory."
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; frame-src 'none'; object-src 'none'; form-action 'none'"
+)
+"Gradio needs inline scripts and eval; nothing may come from another host."
 ENDPOINTS = ("chat", "respond", "rank", "assess_risk", "refer")
 
 
@@ -85,7 +92,23 @@ def launch_options(therapist: Therapist) -> dict[str, Any]:
         "pwa": False,
         "ssr_mode": False,
         "mcp_server": False,
+        "app_kwargs": {"middleware": [Middleware(_guarded)], "openapi_url": None},
     }
+
+
+def _guarded(app: ASGIApp) -> ASGIApp:
+    """The app with headers by which a browser refuses whatever the page might be tricked into fetching elsewhere."""
+    guard = [(b"content-security-policy", POLICY.encode()), (b"referrer-policy", b"no-referrer")]
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        async def add(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *guard]
+            await send(message)
+
+        await app(scope, receive, add)
+
+    return guarded
 
 
 def _conversation(therapist: Therapist, api: Api) -> None:
@@ -162,19 +185,18 @@ def _talk(therapist: Therapist, api: Api) -> Callable[..., Iterator[tuple[str, A
             size = len(message.strip()) if isinstance(message, str) else 0
             yield w["too_long"].format(f"{size:,}") if size > MAX_CHARS else w["empty"], {}
         except BusyError:
-            yield w["busy"], {"route": "", "help": True}
+            yield w["busy"], {}
         except Exception as error:
             log.error("No answer could be given: %s.", type(error).__name__)
-            yield w["failed"], {"route": "", "help": True}
+            yield w["failed"], {}
         else:
-            yield from _said(reply, message)
+            yield from _said(reply, {**evidence(reply, message), "limited": bool(therapist.limited)})
 
     return talk
 
 
-def _said(reply: Reply, message: str) -> Iterator[tuple[str, Any]]:
+def _said(reply: Reply, after: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """The chosen text word by word, a crisis text at once."""
-    after = evidence(reply, message)
     if reply.route != "crisis":
         pieces = reply.text.split(" ")
         for count in range(1, len(pieces)):

@@ -24,13 +24,16 @@ ECHO = 0.6
 "Share of the statement's words, in order, from which a reply only copies."
 ECHO_WORDS = 6
 "Statements shorter than this cannot be reflected without their words."
-_FIRST_PERSON = re.compile(r"\b(?:i|im|ive|id|ill|my|mine|myself|me|we|weve|were all|our|us)\b")
+GREETING = 0.8
+"Share of small-talk words from which a reply that opens with a greeting is nothing but one."
+_FIRST_PERSON = re.compile(r"\b(?:i|im|ive|id|my|mine|myself|me|we|weve|our|us)\b")
 _QUOTED = re.compile(r"\"[^\"]{0,200}\"|(?<!\w)'[^'\n]{2,80}'(?!\w)")
 _MARKUP = re.compile(r"</?\w+>|\[\w*\]\(|```|\*\*|<\||\|>|&\w+;|^#+ |\\[nt]|^[-*] ", re.MULTILINE)
 _FOREIGN = re.compile(r"[\u0250-\u1dff\u2c00-\ud7ff\uf900-\ufeff]")
 _LETTER = re.compile(r"[^\W\d_]")
 _ENDED = re.compile(r"[.!?\u2026][\"'\u201d\u2019)]*\s*(?:[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]\s*)*$")
-_REPEATED = re.compile(r"\b(\w+(?: \w+){0,5}?)(?: \1){2,}\b|\b(\w+ \w+(?: \w+){1,6}) (?:\w+ ){0,2}\2\b")
+_REPEATED = re.compile(r"\b(\w+)(?: \1){3,}\b|\b(\w+ \w+(?: \w+){1,6}) (?:\. )?\2\b")
+"One word four times, or three words and more twice running: what small models do when they are stuck."
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def vet(text: str, statement: str, history: Sequence[Message] = ()) -> tuple[str
 def _plain(text: str) -> str:
     """Lower case, quoted words out, apostrophes out, ends of sentences as " . "."""
     text = _QUOTED.sub(" _ ", text.replace("\u201c", '"').replace("\u201d", '"'))
-    text = normalise(text).replace("'", "")
+    text = normalise(text).replace("i'll", "i will").replace("'", "")
     text = re.sub(r"[.!?;:\u2026]+", " . ", text)
     return re.sub(r"\s+", " ", re.sub(r"[^\w.@]+", " ", text)).strip()
 
@@ -75,8 +78,18 @@ def _form(text: str, plain: str) -> list[str]:
         ("too-short", count < data["min_words"]),
         ("too-long", count > data["max_words"]),
         ("interrogation", text.count("?") > 1),
+        ("greeting-only", _only_greets(text)),
     )
     return [code for code, found in checks if found]
+
+
+def _only_greets(text: str) -> bool:
+    """A greeting, and hardly a word beside the small talk of greetings: "Hello, Anna's cat!" says more than that."""
+    found = [w.replace("\u2019", "'") for w in words(text.lower())]
+    if not found or found[0].rstrip("y") not in {g.rstrip("y") for g in _data()["greetings"]}:
+        return False
+    small = set(_data()["greeting_words"])
+    return sum(w in small for w in found) / len(found) >= GREETING
 
 
 def _content(plain: str, told: str) -> list[str]:

@@ -49,6 +49,12 @@ def _reranker(options: argparse.Namespace) -> None:
     print(json.dumps(reranker.build(options.encoder), indent=1))
 
 
+def _risk(options: argparse.Namespace) -> None:
+    from train import risk
+
+    print(json.dumps(risk.fit(), indent=1))
+
+
 def _publish(options: argparse.Namespace) -> None:
     from train import publish
 
@@ -83,6 +89,7 @@ def main(arguments: list[str]) -> int:
     reranker = commands.add_parser("reranker", help="build bank and calibration, report on the test split")
     reranker.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")
     reranker.set_defaults(run=_reranker)
+    commands.add_parser("risk", help="fit the risk classifier, report on the test split").set_defaults(run=_risk)
     publish = commands.add_parser("publish", help="make a trained stage the embedded model")
     publish.add_argument("model", type=Path)
     publish.set_defaults(run=_publish)

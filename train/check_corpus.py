@@ -94,7 +94,10 @@ def measure(entries: list[dict]) -> dict:
     n = max(1, len(replies))
     lengths = sorted(len(words(r)) for r, _ in replies) or [0]
     openings = Counter(" ".join(words(r.lower())[:3]) for r, _ in replies)
-    told = {e["id"]: " ".join([e["statement"], *(m["content"] for m in e["history"] if m["role"] == "user")]) for e in entries}
+    told = {
+        e["id"]: " ".join([e["statement"], *(m["content"] for m in e["history"] if m["role"] == "user")])
+        for e in entries
+    }
     return {
         "entries": len(entries),
         "good replies": len(replies),

@@ -37,11 +37,15 @@ def splits() -> dict[str, Split]:
 
 def entries(split: Split | None = None, folder: Path = FOLDER) -> list[dict]:
     """Reflection entries of a split (all of them for None), concern by concern."""
-    found = [row for concern in CONCERNS for path in [folder / f"{concern}.jsonl"] if path.exists() for row in lines(path)]
+    found = [
+        row for concern in CONCERNS for path in [folder / f"{concern}.jsonl"] if path.exists() for row in lines(path)
+    ]
     return [row for row in found if split is None or splits().get(row["id"], "train") == split]
 
 
-def conversations(split: Split = "train", parts: tuple[str, ...] = ("reflections", "dialogues", "exercises")) -> Iterator[list[Message]]:
+def conversations(
+    split: Split = "train", parts: tuple[str, ...] = ("reflections", "dialogues", "exercises")
+) -> Iterator[list[Message]]:
     """Conversations that end in a good reply: one for each reply of an entry, whole dialogues, and exercise feedback."""
     if "reflections" in parts:
         for entry in entries(split):

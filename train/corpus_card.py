@@ -30,9 +30,18 @@ def table() -> str:
     if path.exists():
         found = corpus.lines(path)
         levels = Counter(r["level"] for r in found)
-        rows.append(("risk sentences", f"{len(found):,}: " + ", ".join(f"{n:,} {level}" for level, n in levels.most_common())))
-        rows.append(("languages of risk sentences", ", ".join(f"{name} {n:,}" for name, n in Counter(r["language"] for r in found).most_common())))
-    rows.append(("splits (dev, test)", ", ".join(str(sum(s == w for s in corpus.splits().values())) for w in ("dev", "test"))))
+        rows.append(
+            ("risk sentences", f"{len(found):,}: " + ", ".join(f"{n:,} {level}" for level, n in levels.most_common()))
+        )
+        rows.append(
+            (
+                "languages of risk sentences",
+                ", ".join(f"{name} {n:,}" for name, n in Counter(r["language"] for r in found).most_common()),
+            )
+        )
+    rows.append(
+        ("splits (dev, test)", ", ".join(str(sum(s == w for s in corpus.splits().values())) for w in ("dev", "test")))
+    )
     return "\n".join(["| what | figure |", "| --- | --- |", *(f"| {k} | {v} |" for k, v in rows)])
 
 
@@ -55,8 +64,13 @@ def plots(folder: Path) -> None:
         axes.tick_params(axis="y", labelsize=8)
     figure.savefig(folder / "concerns.png", dpi=70)
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
-    lengths = ([len(words(e["statement"])) for e in entries], [len(words(r)) for e in entries for r in e["reflections"]])
-    axes.hist(lengths, bins=range(0, 125, 5), label=("statements", "good replies"), color=("#b8a06a", "#3f7f73"), density=True)
+    lengths = (
+        [len(words(e["statement"])) for e in entries],
+        [len(words(r)) for e in entries for r in e["reflections"]],
+    )
+    axes.hist(
+        lengths, bins=range(0, 125, 5), label=("statements", "good replies"), color=("#b8a06a", "#3f7f73"), density=True
+    )
     axes.set_xlabel("words")
     axes.legend()
     figure.savefig(folder / "lengths.png", dpi=70)
@@ -66,6 +80,8 @@ def write() -> str:
     """Put the table between its marks in the card and draw the plots beside it."""
     text = CARD.read_text(encoding="utf-8")
     figures = f"{BEGIN}\n\n{table()}\n\n![entries and reasons](concerns.png)\n![lengths](lengths.png)\n\n{END}"
-    CARD.write_text(re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: figures, text, flags=re.S), encoding="utf-8")
+    CARD.write_text(
+        re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: figures, text, flags=re.S), encoding="utf-8"
+    )
     plots(corpus.FOLDER)
     return table()

@@ -28,7 +28,11 @@ def train(out: Path, *, epochs: float = 1, batch: int = 32, learning_rate: float
     """Write the fine-tuned encoder into `out` as float16 (45 MB); its scores differ from float32 in the fourth digit."""
     import torch
     from datasets import Dataset
-    from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers import (
+        SentenceTransformer,
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
     model = SentenceTransformer(str(minilm_folder()), device="cuda" if torch.cuda.is_available() else "cpu")
@@ -38,7 +42,10 @@ def train(out: Path, *, epochs: float = 1, batch: int = 32, learning_rate: float
         warmup_steps=0.1, bf16=True, use_cpu=not torch.cuda.is_available(), seed=seed, logging_steps=20, save_steps=100, save_total_limit=1, report_to="none",
     )  # fmt: skip
     trainer = SentenceTransformerTrainer(
-        model=model, args=arguments, train_dataset=Dataset.from_list(triples(seed)), loss=MultipleNegativesRankingLoss(model)
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_list(triples(seed)),
+        loss=MultipleNegativesRankingLoss(model),
     )
     trainer.train(resume_from_checkpoint=bool(list((out / "checkpoints").glob("checkpoint-*"))))
     model.max_seq_length = 256

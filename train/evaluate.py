@@ -5,6 +5,7 @@ replies    fifty replies of the whole pipeline to statements of the test split, 
 time       cold start of the page, first reply, and the median reply, on this machine
 """
 
+import itertools
 import json
 import random
 import socket
@@ -45,7 +46,13 @@ def copies(text: str, known: set[tuple[str, ...]], *, size: int = 8) -> bool:
 def generator(count: int = 100, n: int = 8, seed: int = 0) -> dict:
     """Shares over n drafts for each of `count` test statements, default sampling."""
     model = LocalGenerator(Settings())
-    known = {tuple(w[i : i + 8]) for e in corpus.entries("train") for r in e["reflections"] for w in [words(r.lower())] for i in range(len(w) - 7)}
+    known = {
+        tuple(w[i : i + 8])
+        for e in corpus.entries("train")
+        for r in e["reflections"]
+        for w in [words(r.lower())]
+        for i in range(len(w) - 7)
+    }
     texts, refused, carried, copied = [], Counter(), 0, 0
     for i, entry in enumerate(_sample(count, seed)):
         told = " ".join([entry["statement"], *(m["content"] for m in entry["history"] if m["role"] == "user")])
@@ -55,7 +62,7 @@ def generator(count: int = 100, n: int = 8, seed: int = 0) -> dict:
             carried += bool(content_words(text) & content_words(told))
             copied += copies(text, known)
     total = len(texts)
-    pairs = [tuple(p) for t in texts for w in [words(t.lower())] for p in zip(w, w[1:], strict=False)]
+    pairs = [tuple(p) for t in texts for w in [words(t.lower())] for p in itertools.pairwise(w)]
     opening, most = Counter(" ".join(words(t.lower())[:3]) for t in texts).most_common(1)[0]
     return {
         "drafts": total,
@@ -86,7 +93,9 @@ def replies(count: int = 50, seed: int = 1) -> list[dict]:
 
 def _post(url: str, name: str, body: dict) -> dict:
     """One call of a named endpoint, as curl would make it."""
-    request = urllib.request.Request(f"{url}/gradio_api/call/v2/{name}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        f"{url}/gradio_api/call/v2/{name}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     event = json.load(urllib.request.urlopen(request))["event_id"]
     stream = urllib.request.urlopen(f"{url}/gradio_api/call/{name}/{event}", timeout=120).read().decode()
     return json.loads([line[5:] for line in stream.splitlines() if line.startswith("data:")][-1])[0]
@@ -98,7 +107,9 @@ def timing(repeats: int = 20) -> dict:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url, started = f"http://127.0.0.1:{port}", time.perf_counter()
-    app = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    app = subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         while True:
             try:
@@ -118,7 +129,12 @@ def timing(repeats: int = 20) -> dict:
     finally:
         app.terminate()
         app.wait()
-    return {"page after s": round(page, 2), "first reply after s": round(first, 2), "median reply s": round(statistics.median(seconds), 3), "replies": len(seconds)}
+    return {
+        "page after s": round(page, 2),
+        "first reply after s": round(first, 2),
+        "median reply s": round(statistics.median(seconds), 3),
+        "replies": len(seconds),
+    }
 
 
 COMMANDS = {"generator": generator, "replies": replies, "time": timing}

@@ -86,19 +86,35 @@ def run(recipe: Recipe, stage: Stage, prepared: Path, out: Path, previous: Path 
     valid = {}
     for path in sorted(prepared.glob("valid-*.json")):
         unpacked = Stage(name="valid", mix={}, epochs=0, learning_rate=0, length=stage.length, loss="reply")
-        valid[path.stem.removeprefix("valid-")] = Rows(*rows(json.loads(path.read_text(encoding="utf-8"))[:150], tokenizer, unpacked))
+        valid[path.stem.removeprefix("valid-")] = Rows(
+            *rows(json.loads(path.read_text(encoding="utf-8"))[:150], tokenizer, unpacked)
+        )
     steps = max_steps if max_steps > 0 else math.ceil(len(train) / stage.batch * stage.epochs)
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
-            output_dir=str(out / "checkpoints"), use_cpu=not torch.cuda.is_available(), bf16=True, torch_compile=stage.compile,
-            per_device_train_batch_size=stage.batch, per_device_eval_batch_size=stage.batch, max_steps=steps,
-            learning_rate=stage.learning_rate, lr_scheduler_type=stage.schedule, warmup_steps=max(1, int(stage.warmup * steps)),
-            weight_decay=stage.weight_decay, adam_beta2=0.98, seed=recipe.seed,
+            output_dir=str(out / "checkpoints"),
+            use_cpu=not torch.cuda.is_available(),
+            bf16=True,
+            torch_compile=stage.compile,
+            per_device_train_batch_size=stage.batch,
+            per_device_eval_batch_size=stage.batch,
+            max_steps=steps,
+            learning_rate=stage.learning_rate,
+            lr_scheduler_type=stage.schedule,
+            warmup_steps=max(1, int(stage.warmup * steps)),
+            weight_decay=stage.weight_decay,
+            adam_beta2=0.98,
+            seed=recipe.seed,
             train_sampling_strategy="random" if stage.packed else "group_by_length",
-            logging_steps=25, save_steps=250, save_total_limit=1, eval_strategy="no", report_to="none", remove_unused_columns=False,
+            logging_steps=25,
+            save_steps=250,
+            save_total_limit=1,
+            eval_strategy="no",
+            report_to="none",
+            remove_unused_columns=False,
             disable_tqdm=bool(os.environ.get("TRAIN_QUIET")),
-        ),  # fmt: skip
+        ),
         train_dataset=train,
         data_collator=collate(tokenizer.pad_token_id, stage.length if stage.packed else 32),
     )
@@ -109,7 +125,12 @@ def run(recipe: Recipe, stage: Stage, prepared: Path, out: Path, previous: Path 
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     (out / "log.json").write_text(json.dumps(trainer.state.log_history))
-    record = {"stage": stage.name, "steps": trainer.state.global_step, "tokens": int(data["starts"][-1]), "validation_loss": losses}
+    record = {
+        "stage": stage.name,
+        "steps": trainer.state.global_step,
+        "tokens": int(data["starts"][-1]),
+        "validation_loss": losses,
+    }
     manifest.write_text(json.dumps(record, indent=1))
     print(json.dumps(record), flush=True)
     return out

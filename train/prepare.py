@@ -23,7 +23,9 @@ def read(source: Source, data: Path) -> Iterator[list[Message]]:
         return
     path = data / source.path
     if not path.exists():
-        raise RecipeError(f"{source.name} is not at {path}. Give the folder that holds {source.path} as --data DIR ({source.repository}).")
+        raise RecipeError(
+            f"{source.name} is not at {path}. Give the folder that holds {source.path} as --data DIR ({source.repository})."
+        )
     yield from getattr(sources, source.reader)(path, **source.options)
 
 
@@ -48,7 +50,13 @@ def train_tokenizer(texts: Iterator[str], vocabulary: int, folder: Path) -> None
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFC(), normalizers.Replace("’", "'"), normalizers.Replace("‘", "'"), normalizers.Replace("“", '"'), normalizers.Replace("”", '"')]
+        [
+            normalizers.NFC(),
+            normalizers.Replace("’", "'"),
+            normalizers.Replace("‘", "'"),
+            normalizers.Replace("“", '"'),
+            normalizers.Replace("”", '"'),
+        ]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
@@ -62,7 +70,11 @@ def train_tokenizer(texts: Iterator[str], vocabulary: int, folder: Path) -> None
         ),
     )
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, model_max_length=512, clean_up_tokenization_spaces=False,
+        tokenizer_object=tokenizer,
+        eos_token=END,
+        pad_token=PAD,
+        model_max_length=512,
+        clean_up_tokenization_spaces=False,
         additional_special_tokens=[t for t in SPECIAL_TOKENS if t not in (END, PAD)],
     )
     fast.chat_template = CHAT_TEMPLATE
@@ -75,8 +87,11 @@ def rows(conversations: list[list[Message]], tokenizer, stage: Stage) -> tuple[n
     loss: list[bool] = []
     starts = [0]
     for conversation in conversations:
-        kept = fit(conversation, stage.length, lambda m: len(token_ids(tokenizer, m, add_generation_prompt=False))) \
-            if len(conversation) > 1 else conversation
+        kept = (
+            fit(conversation, stage.length, lambda m: len(token_ids(tokenizer, m, add_generation_prompt=False)))
+            if len(conversation) > 1
+            else conversation
+        )
         out = tokenizer.apply_chat_template(kept, tokenize=True, return_dict=True, return_assistant_tokens_mask=True)
         row, mask = out["input_ids"], out["assistant_masks"]
         if stage.loss == "all":
@@ -119,5 +134,10 @@ def prepare(recipe: Recipe, data: Path, out: Path, stage: Stage) -> None:
     rng.shuffle(mixed)
     ids, loss, starts = rows(mixed, tokenizer, stage)
     np.savez(out / f"{stage.name}.npz", ids=ids, loss=loss, starts=starts)
-    done.write_text(json.dumps({"stage": stage.name, "conversations": len(mixed), "rows": len(starts) - 1, "tokens": len(ids)}))
-    print(f"prepared {stage.name}: {len(mixed)} conversations, {len(starts) - 1} rows, {len(ids) / 1e6:.2f} M tokens", flush=True)
+    done.write_text(
+        json.dumps({"stage": stage.name, "conversations": len(mixed), "rows": len(starts) - 1, "tokens": len(ids)})
+    )
+    print(
+        f"prepared {stage.name}: {len(mixed)} conversations, {len(starts) - 1} rows, {len(ids) / 1e6:.2f} M tokens",
+        flush=True,
+    )

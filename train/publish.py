@@ -20,7 +20,9 @@ def publish(stage: Path, folder: Path = EMBEDDED_FOLDER) -> dict:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
     if not (stage / "manifest.json").exists():
-        raise SystemExit(f"{stage} has no manifest.json: its training has not ended. Run it again, it goes on where it was.")
+        raise SystemExit(
+            f"{stage} has no manifest.json: its training has not ended. Run it again, it goes on where it was."
+        )
     model = AutoModelForCausalLM.from_pretrained(stage, dtype=torch.float16)
     tokenizer = AutoTokenizer.from_pretrained(stage)
     defaults = Settings()
@@ -34,7 +36,9 @@ def publish(stage: Path, folder: Path = EMBEDDED_FOLDER) -> dict:
     tokenizer.save_pretrained(folder)
     if card:
         (folder / "README.md").write_text(card, encoding="utf-8")
-    history = [json.loads(p.read_text()) for p in sorted(stage.parent.glob("*/manifest.json"), key=lambda p: p.stat().st_mtime)]
+    history = [
+        json.loads(p.read_text()) for p in sorted(stage.parent.glob("*/manifest.json"), key=lambda p: p.stat().st_mtime)
+    ]
     (folder / "training.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
     size = sum(p.stat().st_size for p in folder.iterdir()) / 1e6
     if size > LARGEST_MB:

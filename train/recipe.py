@@ -81,7 +81,9 @@ class Recipe:
 def _build(cls: type, table: dict[str, Any], where: str) -> Any:
     known = {f.name for f in fields(cls)}
     if unknown := set(table) - known:
-        raise RecipeError(f"{where} has {', '.join(sorted(unknown))}, which means nothing. It may have: {', '.join(sorted(known))}.")
+        raise RecipeError(
+            f"{where} has {', '.join(sorted(unknown))}, which means nothing. It may have: {', '.join(sorted(known))}."
+        )
     try:
         return cls(**table)
     except TypeError as error:

@@ -84,7 +84,9 @@ def pairwise(probability: np.ndarray, good: np.ndarray, owner: list[str]) -> flo
     return right / max(1, total)
 
 
-def build(encoder_folder: Path | None = None, folder: Path = FOLDER, *, most: int = 2500, sampled: int = 1500, seed: int = 0) -> dict:
+def build(
+    encoder_folder: Path | None = None, folder: Path = FOLDER, *, most: int = 2500, sampled: int = 1500, seed: int = 0
+) -> dict:
     """Write the artefact into `folder`; returns what was measured on the test split."""
     from safetensors.numpy import save_file
     from sklearn.linear_model import LogisticRegression
@@ -108,7 +110,9 @@ def build(encoder_folder: Path | None = None, folder: Path = FOLDER, *, most: in
     dev_parts, dev_good, _ = examples(corpus.entries("dev"), blank, in_bank=False)
     cut = threshold(model.predict_proba(dev_parts)[:, 1], dev_good, PRECISION)
     calibration = Calibration(weights, float(model.intercept_[0]), cut, encoder.sha256, bank_hash(entries))
-    (folder / "bank.jsonl").write_text("".join(json.dumps(e, ensure_ascii=False) + "\n" for e in entries), encoding="utf-8")
+    (folder / "bank.jsonl").write_text(
+        "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in entries), encoding="utf-8"
+    )
     save_file(vectors, folder / "bank.safetensors")
     (folder / "calibration.json").write_text(json.dumps(calibration.__dict__, indent=1))
     test_parts, test_good, owner = examples(corpus.entries("test"), blank, in_bank=False)

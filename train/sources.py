@@ -17,7 +17,9 @@ from therapist.conversation import Message
 COARSE = re.compile(
     r"\b(?:fuck|shit|cunt|bitch|whore|slut|fag|nigg|retard|porn|dick|cock|pussy|rape|bastard|tits|wank|kys|incel)", re.I
 )
-MARKUP = re.compile(r"https?://|www\.|@\w+|\[[^\]]*\]|<[^>]+>|[{}|\\^~]|[^\x00-\u024f\u2010-\u2026\u2190-\u27bf\U0001f300-\U0001faff]")
+MARKUP = re.compile(
+    r"https?://|www\.|@\w+|\[[^\]]*\]|<[^>]+>|[{}|\\^~]|[^\x00-\u024f\u2010-\u2026\u2190-\u27bf\U0001f300-\U0001faff]"
+)
 
 
 def rows(path: Path) -> Iterator[dict]:

@@ -23,7 +23,9 @@ def minilm_folder() -> Path:
     folder = Path(get_model_path())
     found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     if found != MINILM_SHA256:
-        raise RuntimeError(f"{folder}/model.safetensors has sha256 {found}, the official weights have {MINILM_SHA256}. Reinstall the package.")
+        raise RuntimeError(
+            f"{folder}/model.safetensors has sha256 {found}, the official weights have {MINILM_SHA256}. Reinstall the package."
+        )
     return folder
 
 
@@ -34,9 +36,19 @@ def decoder(tokenizer, *, layers: int, warm: bool):
 
     config = BertConfig.from_pretrained(minilm_folder())
     config.update(
-        dict(vocab_size=len(tokenizer), num_hidden_layers=layers, is_decoder=True, add_cross_attention=False, tie_word_embeddings=True,
-             hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pad_token_id=tokenizer.pad_token_id,
-             eos_token_id=tokenizer.eos_token_id, bos_token_id=None, architectures=["BertLMHeadModel"])
+        {
+            "vocab_size": len(tokenizer),
+            "num_hidden_layers": layers,
+            "is_decoder": True,
+            "add_cross_attention": False,
+            "tie_word_embeddings": True,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+            "pad_token_id": tokenizer.pad_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+            "bos_token_id": None,
+            "architectures": ["BertLMHeadModel"],
+        }
     )
     model = BertLMHeadModel(config)
     if not warm:

@@ -177,16 +177,17 @@
           c.nearest ? el("p", { class: "soft" }, `${w.nearest}: “${c.nearest}”`) : null) : null,
         state === "could" ? button(w.say, "", () => sayInstead(i)) : null);
     };
-    return el("details", { class: "q-why" }, el("summary", {}, w.summary), el("div", { class: "q-whybody", tabindex: "0" }, el("p", {}, lead), el("ol", {}, ...evidence.candidates.map(card))));
+    return el("details", { class: "q-why" }, el("summary", {}, w.summary), el("div", { class: "q-whybody" }, el("p", {}, lead), el("ol", {}, ...evidence.candidates.map(card))));
   };
   const card = (evidence) => {
     const preferred = pick(helplines.kinds[evidence.kind] || []);
     const found = [...preferred, ...general().filter((l) => !preferred.includes(l))].filter((l) => l.acts.length).slice(0, 2);
     const urgent = evidence.route === "crisis";
-    return el("section", { class: "q-card", "aria-label": urgent ? words.crisis.heading : words.crisis.referral },
-      el("div", { class: "q-cardhead" }, el("b", {}, urgent ? words.crisis.heading : words.crisis.referral), button(words.helplines.all, "small", () => show("help"))),
-      ...found.map((l) => el("div", { class: "q-mini" }, el("span", {}, el("b", {}, l.name), el("small", {}, l.about)), acts(l, urgent ? "help" : "main", true))),
-      found.length ? null : directory());
+    const title = urgent ? words.crisis.heading : words.crisis.referral;
+    return el("section", { class: urgent ? "q-card" : "q-card calm", "aria-label": title },
+      el("div", { class: "q-cardhead" }, el("b", {}, title), button(words.helplines.all, "small", () => show("help"))),
+      ...(urgent ? found.map((l) => el("div", { class: "q-mini" }, el("span", {}, el("b", {}, l.name), el("small", {}, l.about)), acts(l, "help", true))) : []),
+      urgent && !found.length ? directory() : null);
   };
   const fromItsStart = () => { // an answer longer than the screen is read from its first line
     const log = document.querySelector("#talk .bubble-wrap"), last = [...document.querySelectorAll("#talk .bot-row")].pop();
@@ -202,6 +203,7 @@
       const nodes = [];
       if (e.lines) nodes.push(card(e));
       if (e.exercise) nodes.push(el("div", { class: "q-offer" }, button(words.breathing.offer, "main", () => pacer.open(e.exercise))));
+      if (e.limited) nodes.push(el("p", { class: "q-limited" }, words.limited));
       nodes.push(why(e, (index) => trigger("click", { index })));
       box.replaceChildren(...nodes);
       if (e === shown) return;
@@ -209,6 +211,7 @@
       if (e.exercise) pacer.open(e.exercise);
       for (const pause of [50, 300, 700]) setTimeout(fromItsStart, pause); // Gradio scrolls down meanwhile
     };
+    element.closest("#after")?.setAttribute("tabindex", "-1");
     watch("value", draw);
     listeners.add(draw);
     draw();

@@ -1,0 +1,173 @@
+"""The fixed texts say what the specification asks, never the same twice, and nobody changes them unseen."""
+
+import hashlib
+import json
+import re
+
+import pytest
+
+from therapist import protocol
+from therapist.conversation import assistant, user
+from therapist.protocol import checkin_text, crisis_text, disclosure, written_answer
+from therapist.risk import Risk
+
+FROZEN = {
+    "en/protocol.json": "fabef6a0a9bbb8f5feaf23ce7a742071e85440631ceb198ae6dce8e57000a688",
+    "es/protocol.json": "693eadd9992de85f2a986dc5d482781ca278ed3998dd1215f9c2833632d65ecb",
+    "en/referral.json": "9ba240d83e6a4a2b60cd783af2742dd68f6163dfe56eb59b25e0b588754afa3d",
+    "helplines.json": "b8e95d037d2e1f852d5c929f2dccbfdebcedefb60134f33ad0ca669de811e9c9",
+}
+KINDS = list(json.loads((protocol.DATA / "en" / "protocol.json").read_text(encoding="utf-8"))["crisis"])
+FORBIDDEN = re.compile(
+    r"\b(promise|contract|disorder|diagnos(?:e|is)|selfish|everything will be fine|i can't talk about|aren't you\?|"
+    r"are you\?|your fault that|therapy session)\b", re.IGNORECASE,
+)  # fmt: skip
+
+
+def said(kind, times, **where):
+    """The crisis answers that somebody meets who stays in the same danger."""
+    history, texts = [], []
+    for _ in range(times):
+        texts.append(crisis_text(Risk("crisis", kind, ("now",)), history=history, **where))
+        history += [user("..."), assistant(texts[-1])]
+    return texts
+
+
+@pytest.mark.parametrize(("name", "sha256"), FROZEN.items())
+def test_fixed_texts_are_changed_only_on_purpose(name, sha256):
+    found = hashlib.sha256((protocol.DATA / name).read_bytes()).hexdigest()
+    assert found == sha256, f"{name} was changed. Let a second person read it, then freeze it again with {found}."
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_block_is_said_twice_in_four_crisis_answers(kind, language):
+    blocks = [b for text in said(kind, 4, country="GB", language=language) for b in text.split("\n\n")]
+    assert len(blocks) == len(set(blocks))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_crisis_answer_holds_everything(kind):
+    text = said(kind, 1, country="US", language="en")[0]
+    assert "computer program" in text
+    assert "911" in text
+    assert re.search(r"call [\d-]+", text)
+    assert "professional" in text
+    assert "you trust" in text
+    assert "Can you call or text them now, and will you?" in text
+    assert "go on writing" in text
+    assert text.count("?") >= 2
+
+
+def test_a_suicidal_person_is_asked_directly():
+    assert "Are you thinking about ending your life?" in said("suicide", 1, country="GB", language="en")[0]
+
+
+def test_a_crisis_answer_gives_a_line_by_voice_and_by_text():
+    text = said("suicide", 1, country="GB", language="en")[0]
+    assert "call 116 123" in text
+    assert "text SHOUT to 85258" in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_later_crisis_answers_are_shorter(kind):
+    texts = said(kind, 4, country="GB", language="en")
+    assert len(texts[3]) < len(texts[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("country", ["US", "DE", "BR", None])
+def test_no_crisis_answer_promises_diagnoses_or_leads(kind, country):
+    for text in said(kind, 4, country=country, language="en"):
+        assert not FORBIDDEN.search(text)
+        assert "{" not in text
+
+
+def test_a_language_without_texts_gets_english_with_the_country_of_the_person():
+    assert "112" in said("suicide", 1, country="NL", language="nl")[0]
+
+
+def test_spanish_is_answered_in_spanish():
+    assert "¿Estás pensando en acabar con tu vida?" in said("suicide", 1, country="ES", language="es")[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_concern_gets_one_question_and_one_line(kind):
+    text = checkin_text(Risk("concern", kind, ("x",)), country="GB", language="en", history=[])
+    assert text.count("?") == 1
+    assert re.search(r"call [\d ]+", text)
+
+
+def test_check_ins_vary():
+    risk, history = Risk("concern", "suicide", ("x",)), []
+    for _ in range(3):
+        history += [user("..."), assistant(checkin_text(risk, country="GB", language="en", history=history))]
+    assert len({m["content"] for m in history if m["role"] == "assistant"}) == 3
+
+
+def test_somebody_who_wants_no_number_is_given_none_again():
+    text = crisis_text(
+        Risk("crisis", "suicide", ("want to die",)), country="GB", language="en", history=[],
+        statement="please don't give me a hotline, just talk to me",
+    )  # fmt: skip
+    assert "no speech about numbers" in text
+    assert "116 123" not in text
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("your numbers are all American", "menu"),
+        ("I'm 15", "Childline"),
+        ("you're the only one I can tell", "I am a computer program"),
+        ("no, I'm not suicidal", "Thank you for saying that"),
+    ],
+)
+def test_what_people_answer_gets_an_answer_of_its_own(statement, words):
+    risk = Risk("concern", "suicide", ("x",))
+    assert words in checkin_text(risk, country="GB", language="en", history=[], statement=statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "are you human?", "am I talking to a real person?", "are you a therapist", "who reads this?", "is this stored?",
+        "do you remember me?", "What is 1+1?", "write my essay for me", "can I sue my landlord?",
+        "I've had chest tightness, just tell me what to take", "which pills help with sleep?",
+    ],
+)  # fmt: skip
+def test_questions_that_no_model_may_answer_have_a_written_answer(statement):
+    assert written_answer(statement, [])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "I feel lonely", "my husband left me", "I can't sleep before exams", "Do you think it gets better?",
+        "He takes me for granted", "I had two sandwiches", "I feel like a robot at work",
+    ],
+)  # fmt: skip
+def test_ordinary_statements_have_no_written_answer(statement):
+    assert written_answer(statement, []) is None
+
+
+def test_a_written_answer_is_not_said_twice():
+    history = []
+    for _ in range(3):
+        history += [user("are you human?"), assistant(written_answer("are you human?", history))]
+    assert len({m["content"] for m in history if m["role"] == "assistant"}) == 3
+
+
+def test_medicine_gets_a_doctor_and_no_drug():
+    answer = written_answer("just tell me what to take", [])
+    assert "doctor" in answer
+    assert not re.search(r"ibuprofen|paracetamol|tablet|dose", answer)
+
+
+def test_the_disclosure_says_what_this_is_and_is_not():
+    for language, program, nothing in (
+        ("en", "computer program", "not a therapist"),
+        ("es", "programa", "ni un terapeuta"),
+    ):
+        assert program in disclosure(language)
+        assert nothing in disclosure(language)
