@@ -129,3 +129,16 @@ def test_no_error_sentence_repeats_what_the_person_wrote(asleep):
     with pytest.raises(InputError) as error:
         asleep.chat("my secret " * 1000)
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "exercise"),
+    [
+        ("I think I'm having a panic attack, please help me", "panic"),
+        ("No, show me a breathing exercise.", "longer-out"),
+        ("I had a panic attack last week and felt stupid", None),
+    ],
+)
+def test_panic_now_gets_few_written_words_and_panic_then_a_listener(said, exercise):
+    found = asked_for(said)
+    assert (found and found.id) == exercise

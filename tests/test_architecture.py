@@ -31,7 +31,8 @@ def test_the_library_never_imports_the_training(root):
 def test_only_the_settings_read_the_environment(root):
     for path in (root / "therapist").rglob("*.py"):
         if path.name != "settings.py":
-            assert "environ" not in path.read_text(encoding="utf-8"), path
+            assert "os.environ" not in path.read_text(encoding="utf-8"), path
+            assert "getenv" not in path.read_text(encoding="utf-8"), path
 
 
 @pytest.mark.parametrize("package", ["torch", "transformers", "gradio", "sentence_transformers", "numpy"])

@@ -24,10 +24,9 @@ SEED_CANDIDATES = [
 def test_the_seeds_first_candidate_comes_first_and_the_others_are_rejected_with_reasons(therapist):
     first, *others = therapist.rank(SEED_STATEMENT, SEED_CANDIDATES)
     assert first.text == SEED_CANDIDATES[0]
-    assert {c.text: c.reasons[0] for c in others} == {
-        SEED_CANDIDATES[1]: "greeting-only",
-        SEED_CANDIDATES[2]: "dismissive",
-    }
+    reasons = {c.text: c.reasons for c in others}
+    assert "greeting-only" in reasons[SEED_CANDIDATES[1]]
+    assert "minimising" in reasons[SEED_CANDIDATES[2]]
 
 
 class Fixed:

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypedDict
 
 from therapist import exercises
 from therapist.conversation import Message
-from therapist.errors import InputError, TherapistError
+from therapist.errors import BusyError, InputError
 from therapist.pipeline import WRITTEN, Reply, Therapist
 from therapist.referral import Helpline, Referral
 from therapist.reranker import Candidate
@@ -30,10 +30,6 @@ MAX_CANDIDATES = 32
 MAX_WAITING = 12
 "People who may wait for a draft at once; danger is answered without waiting."
 PACKAGES = ("torch", "transformers", "sentence-transformers", "gradio")
-
-
-class BusyError(TherapistError):
-    """Too many people are waiting for a draft."""
 
 
 class Turn(TypedDict):

@@ -3,6 +3,7 @@
     TherapistError
     ├── SettingsError      a flag or THERAPIST_* variable cannot be used
     ├── InputError         what arrived from outside cannot be read as a message or a history
+    ├── BusyError          too many people are waiting for a draft
     ├── ArtefactError      weights, bank, encoder and calibration are missing or do not belong together
     └── GeneratorError     no candidate could be drafted
         ├── GeneratorTimeout     it took too long
@@ -23,6 +24,10 @@ class SettingsError(TherapistError):
 
 class InputError(TherapistError):
     """A message or history from outside cannot be used; the message says what is wrong and what to send."""
+
+
+class BusyError(TherapistError):
+    """Too many people are waiting for a draft; the message says so kindly."""
 
 
 class ArtefactError(TherapistError):

@@ -24,10 +24,10 @@ HINTS = {
 "What to do about a status that a model server answers with."
 
 
-def instructed(messages: Sequence[Message]) -> list[dict[str, str]]:
+def instructed(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """A conversation headed by the instruction, for models that were not trained by this project."""
     instruction = (DATA / "en" / "instruction.txt").read_text(encoding="utf-8").strip()
-    return [{"role": "system", "content": instruction}, *map(dict, messages)]
+    return [{"role": "system", "content": instruction}, *(dict(m) for m in messages)]
 
 
 class Generator(Protocol):

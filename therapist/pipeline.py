@@ -63,15 +63,27 @@ class Therapist:
         with self._loading:
             if self.ready:
                 return
-            try:
-                self._reranker = Reranker.load()
-                self._classifier = RiskClassifier.load(self._reranker.encoder)
-                self._generator = generators.from_settings(self.settings)
-                self.model = self._generator.name
-            except Exception as error:
-                self.limited = f"{type(error).__name__}: {error}"
-                log.error("Models did not load, so only written texts answer. %s", self.limited)
+            # One by one: what does load works, and `limited` says what does not.
+            for load in (self._load_reranker, self._load_classifier, self._load_generator):
+                try:
+                    load()
+                except Exception as error:
+                    self.limited = f"{self.limited} {type(error).__name__}: {error}".strip()
+                    log.error("A model did not load: %s", error)
             self._loaded.set()
+
+    def _load_reranker(self) -> None:
+        self._reranker = Reranker.load()
+
+    def _load_classifier(self) -> None:
+        if self._reranker:
+            self._classifier = RiskClassifier.load(self._reranker.encoder)
+
+    def _load_generator(self) -> None:
+        # What cannot be ranked must not be said, so without a reranker nothing needs to be drafted.
+        if self._reranker:
+            self._generator = generators.from_settings(self.settings)
+            self.model = self._generator.name
 
     def assess(self, statement: str, history: Sequence[Message] = ()) -> Risk:
         """The risk in a statement and the turns before it: patterns first, then meaning once the models are loaded.

@@ -83,7 +83,7 @@ def disclosure(language: str = "en") -> str:
 
 
 def _kind(risk: Risk, known: Mapping[str, object]) -> str:
-    return risk.kind if risk.kind in known else "suicide"
+    return risk.kind if risk.kind and risk.kind in known else "suicide"
 
 
 def _step(words: dict, history: Sequence[Message]) -> int:

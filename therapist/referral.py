@@ -103,7 +103,8 @@ def refer(concern: str | None, country: str | None, language: str = "en", statem
 
 
 def _helpline(entry: Mapping[str, Any]) -> Helpline:
-    return Helpline(**{**entry, "languages": tuple(entry["languages"])})
+    fields: dict[str, Any] = {**entry, "languages": tuple(entry["languages"])}
+    return Helpline(**fields)
 
 
 @cache

@@ -80,7 +80,8 @@ class SentenceEncoder:
         if not weights.exists():
             raise ArtefactError(f"No encoder at {folder}.")
         self.sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
-        self._model = SentenceTransformer(str(folder), device="cpu")
+        # float32: half precision is stored for its size, but computes slowly on a processor.
+        self._model = SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": "float32"})
 
     def encode(self, texts: Sequence[str]) -> Any:
         return self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False, batch_size=64)

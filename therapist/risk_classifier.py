@@ -13,30 +13,25 @@ from therapist.conversation import Message
 from therapist.errors import ArtefactError
 from therapist.reranker import Encoder
 from therapist.risk import RANK, Level, Risk
-from therapist.text import sentences
 
 FILE = Path(__file__).parent / "data" / "risk" / "classifier.safetensors"
 LEVELS: tuple[Level, ...] = ("none", "concern", "crisis")
-SENTENCES = 6
-"Sentences of a long message that are read one by one, the first and the last ones."
+TURNS = 2
+"Earlier turns of the person that are read with a message: more would thin it out in the vector of the whole."
 
 
-def readings(statement: str, history: Sequence[Message]) -> list[str]:
-    """What is given to the encoder: the message, the message behind the person's turn before it, and its sentences.
-
-    A danger in one sentence of twenty is thinned out in the vector of the whole.
-    """
-    said = sentences(statement)
-    parts = said if len(said) <= SENTENCES else said[: SENTENCES // 2] + said[-SENTENCES // 2 :]
-    before = [m["content"] for m in history if m["role"] == "user"][-1:]
-    together = [" ".join([*before, statement])] if before else []
-    return list(dict.fromkeys([statement, *together, *(parts if len(said) > 1 else [])]))
+def reading(statement: str, history: Sequence[Message]) -> str:
+    """What is given to the encoder: the message behind the person's turns just before it."""
+    before = [m["content"] for m in history if m["role"] == "user"][-TURNS:]
+    return " . ".join([*before, statement])
 
 
 class RiskClassifier:
     """Weights `[classes, dimensions]` for level and kind, thresholds for concern and crisis, and their encoder."""
 
-    def __init__(self, encoder: Encoder, weights: dict[str, Any], kinds: Sequence[str], thresholds: dict[str, float]) -> None:
+    def __init__(
+        self, encoder: Encoder, weights: dict[str, Any], kinds: Sequence[str], thresholds: dict[str, float]
+    ) -> None:
         self._encoder, self._weights, self._kinds, self._thresholds = encoder, weights, tuple(kinds), thresholds
 
     @classmethod
@@ -67,19 +62,17 @@ class RiskClassifier:
 
     def assess(self, statement: str, history: Sequence[Message] = ()) -> Risk:
         """The level and kind that the meaning of a message points to."""
-        texts = readings(statement, history)
-        vectors = self._encoder.encode(texts)
-        found = self.probabilities(vectors)
-        danger, worry = found[:, 2], found[:, 1] + found[:, 2]
-        if danger.max() >= self._thresholds["crisis"]:
-            return self._risk("crisis", texts, vectors, int(danger.argmax()))
-        if worry.max() >= self._thresholds["concern"]:
-            return self._risk("concern", texts, vectors, int(worry.argmax()))
+        vectors = self._encoder.encode([reading(statement, history)])
+        _, worry, danger = self.probabilities(vectors)[0]
+        if danger >= self._thresholds["crisis"]:
+            return self._risk("crisis", statement, vectors[0])
+        if worry + danger >= self._thresholds["concern"]:
+            return self._risk("concern", statement, vectors[0])
         return Risk("none", None, ())
 
-    def _risk(self, level: Level, texts: list[str], vectors: Any, at: int) -> Risk:
-        scores = self._weights["kind"] @ vectors[at] + self._weights["kind_bias"]
-        return Risk(level, self._kinds[int(scores.argmax())], (texts[at],))
+    def _risk(self, level: Level, statement: str, vector: Any) -> Risk:
+        scores = self._weights["kind"] @ vector + self._weights["kind_bias"]
+        return Risk(level, self._kinds[int(scores.argmax())], (statement,))
 
 
 def higher(a: Risk, b: Risk) -> Risk:

@@ -29,9 +29,9 @@ class Settings:
     "Candidates drafted for a reply, 1 to 16."
     max_new_tokens: int = 60
     "Longest candidate, in tokens, 8 to 256."
-    temperature: float = 0.8
+    temperature: float = 0.5
     "Spread of the sampling, above 0 and up to 2."
-    top_p: float = 0.9
+    top_p: float = 0.85
     "Share of the probability that is sampled from, above 0 and up to 1."
     timeout_s: float = 20.0
     "Seconds before drafting is given up and the person is referred, 1 to 120."

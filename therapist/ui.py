@@ -21,8 +21,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from therapist import exercises, referral
-from therapist.api import MAX_CHARS, Api, BusyError, checked_history, checked_text, text_of
-from therapist.errors import InputError
+from therapist.api import MAX_CHARS, Api, checked_history, checked_text, text_of
+from therapist.errors import BusyError, InputError
 from therapist.pipeline import Reply, Therapist
 from therapist.text import clean
 

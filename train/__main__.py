@@ -52,7 +52,9 @@ def _reranker(options: argparse.Namespace) -> None:
 def _risk(options: argparse.Namespace) -> None:
     from train import risk
 
-    print(json.dumps(risk.fit(), indent=1))
+    figures = risk.fit()
+    risk.write_safety(figures)
+    print(json.dumps(figures, indent=1))
 
 
 def _publish(options: argparse.Namespace) -> None:

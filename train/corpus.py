@@ -44,14 +44,14 @@ def entries(split: Split | None = None, folder: Path = FOLDER) -> list[dict]:
 
 
 def conversations(
-    split: Split = "train", parts: tuple[str, ...] = ("reflections", "dialogues", "exercises")
+    split: Split = "train", parts: tuple[str, ...] = ("reflections", "dialogues", "feedback")
 ) -> Iterator[list[Message]]:
     """Conversations that end in a good reply: one for each reply of an entry, whole dialogues, and exercise feedback."""
     if "reflections" in parts:
         for entry in entries(split):
             for reply in entry["reflections"]:
                 yield [*entry["history"], user(entry["statement"]), assistant(reply)]
-    for part in ("dialogues", "exercises"):
+    for part in ("dialogues", "feedback"):
         path = FOLDER / f"{part}.jsonl"
         if part in parts and path.exists():
             for row in lines(path):

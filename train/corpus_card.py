@@ -21,7 +21,7 @@ def table() -> str:
         ("open with sounds, seems or feels like", f"{m['sisters']:.1%}"), ("words of a reply, 10th, 50th, 90th percentile", f"{m['p10']}, {m['median']}, {m['p90']}"),
         ("replies with a question", f"{m['questions']:.0%}"), ("replies that carry a detail", f"{m['detail']:.0%}"),
     ]  # fmt: skip
-    for part in ("dialogues", "exercises"):
+    for part in ("dialogues", "feedback"):
         path = corpus.FOLDER / f"{part}.jsonl"
         if path.exists():
             found = corpus.lines(path)

@@ -65,6 +65,52 @@ def start_model(recipe: Recipe, previous: Path | None, tokenizer):
     return AutoModelForCausalLM.from_pretrained(recipe.model.start, dtype=torch.float32)
 
 
+def arguments(recipe: Recipe, stage: Stage, out: Path, steps: int) -> TrainingArguments:
+    """The Trainer's settings for a stage; the warm-up is counted in this stage's own steps, so that the rate peaks."""
+    return TrainingArguments(
+        output_dir=str(out / "checkpoints"),
+        use_cpu=not torch.cuda.is_available(),
+        bf16=True,
+        torch_compile=stage.compile,
+        per_device_train_batch_size=stage.batch,
+        per_device_eval_batch_size=stage.batch,
+        max_steps=steps,
+        learning_rate=stage.learning_rate,
+        lr_scheduler_type=stage.schedule,
+        warmup_steps=max(1, int(stage.warmup * steps)),
+        weight_decay=stage.weight_decay,
+        adam_beta2=0.98,
+        seed=recipe.seed,
+        train_sampling_strategy="random" if stage.packed else "group_by_length",
+        logging_steps=25,
+        save_steps=250,
+        save_total_limit=1,
+        eval_strategy="no",
+        report_to="none",
+        remove_unused_columns=False,
+        disable_tqdm=bool(os.environ.get("TRAIN_QUIET")),
+    )
+
+
+def validation(prepared: Path, tokenizer, length: int, most: int = 150) -> dict[str, Rows]:
+    """The held-out conversations of every stage so far, so that forgetting shows; the loss is taken on the replies."""
+    plain = Stage(name="validation", mix={}, epochs=0, learning_rate=0, length=length)
+    found = {}
+    for path in sorted(prepared.glob("valid-*.json")):
+        held = json.loads(path.read_text(encoding="utf-8"))[:most]
+        found[path.stem.removeprefix("valid-")] = Rows(*rows(held, tokenizer, plain))
+    return found
+
+
+def set_dropout(model, share: float) -> None:
+    """Dropout of a stage, in the weights' modules and in their configuration."""
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        setattr(model.config, name, share)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = share
+
+
 def run(recipe: Recipe, stage: Stage, prepared: Path, out: Path, previous: Path | None, *, max_steps: int = -1) -> Path:
     """Train one stage into `out` and write its manifest last; a stage that has a manifest is done.
 
@@ -76,61 +122,27 @@ def run(recipe: Recipe, stage: Stage, prepared: Path, out: Path, previous: Path 
     torch.manual_seed(recipe.seed)
     tokenizer = AutoTokenizer.from_pretrained(prepared / "tokenizer")
     model = start_model(recipe, previous, tokenizer)
-    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-        setattr(model.config, name, stage.dropout)
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = stage.dropout
+    set_dropout(model, stage.dropout)
     data = np.load(prepared / f"{stage.name}.npz")
     train = Rows(data["ids"], data["loss"], data["starts"])
-    valid = {}
-    for path in sorted(prepared.glob("valid-*.json")):
-        unpacked = Stage(name="valid", mix={}, epochs=0, learning_rate=0, length=stage.length, loss="reply")
-        valid[path.stem.removeprefix("valid-")] = Rows(
-            *rows(json.loads(path.read_text(encoding="utf-8"))[:150], tokenizer, unpacked)
-        )
     steps = max_steps if max_steps > 0 else math.ceil(len(train) / stage.batch * stage.epochs)
+    pad_to = stage.length if stage.packed else 32
     trainer = Trainer(
         model=model,
-        args=TrainingArguments(
-            output_dir=str(out / "checkpoints"),
-            use_cpu=not torch.cuda.is_available(),
-            bf16=True,
-            torch_compile=stage.compile,
-            per_device_train_batch_size=stage.batch,
-            per_device_eval_batch_size=stage.batch,
-            max_steps=steps,
-            learning_rate=stage.learning_rate,
-            lr_scheduler_type=stage.schedule,
-            warmup_steps=max(1, int(stage.warmup * steps)),
-            weight_decay=stage.weight_decay,
-            adam_beta2=0.98,
-            seed=recipe.seed,
-            train_sampling_strategy="random" if stage.packed else "group_by_length",
-            logging_steps=25,
-            save_steps=250,
-            save_total_limit=1,
-            eval_strategy="no",
-            report_to="none",
-            remove_unused_columns=False,
-            disable_tqdm=bool(os.environ.get("TRAIN_QUIET")),
-        ),
+        args=arguments(recipe, stage, out, steps),
         train_dataset=train,
-        data_collator=collate(tokenizer.pad_token_id, stage.length if stage.packed else 32),
+        data_collator=collate(tokenizer.pad_token_id, pad_to),
     )
-    checkpoints = list((out / "checkpoints").glob("checkpoint-*"))
-    trainer.train(resume_from_checkpoint=bool(checkpoints))
-    losses = {name: trainer.evaluate(rows_, metric_key_prefix=name)[f"{name}_loss"] for name, rows_ in valid.items()}
+    trainer.train(resume_from_checkpoint=any((out / "checkpoints").glob("checkpoint-*")))
+    held = validation(prepared, tokenizer, stage.length)
+    losses = {name: trainer.evaluate(rows_, metric_key_prefix=name)[f"{name}_loss"] for name, rows_ in held.items()}
+    set_dropout(model, 0.0)
     model.config.use_cache = True
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     (out / "log.json").write_text(json.dumps(trainer.state.log_history))
-    record = {
-        "stage": stage.name,
-        "steps": trainer.state.global_step,
-        "tokens": int(data["starts"][-1]),
-        "validation_loss": losses,
-    }
+    tokens = int(data["starts"][-1])
+    record = {"stage": stage.name, "steps": trainer.state.global_step, "tokens": tokens, "validation_loss": losses}
     manifest.write_text(json.dumps(record, indent=1))
     print(json.dumps(record), flush=True)
     return out

@@ -2,22 +2,25 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 
 from therapist.conversation import Message, user
 from therapist.reranker import FOLDER, SentenceEncoder
 from therapist.risk import RANK, Risk, assess
-from therapist.risk_classifier import FILE, LEVELS, RiskClassifier, higher, readings
+from therapist.risk_classifier import FILE, LEVELS, RiskClassifier, higher, reading
 from train import corpus
 
-FALSE_CRISIS, FALSE_CONCERN = 0.01, 0.04
+FALSE_CRISIS, FALSE_CONCERN = 0.03, 0.08
 "Shares of harmless dev messages that the classifier alone may call a crisis, or at least a concern."
 
 
 def sentences(split: corpus.Split) -> list[dict]:
     """Risk sentences of a split."""
-    return [row for row in corpus.lines(corpus.FOLDER / "risk.jsonl") if corpus.splits().get(row["id"], "train") == split]
+    return [
+        row for row in corpus.lines(corpus.FOLDER / "risk.jsonl") if corpus.splits().get(row["id"], "train") == split
+    ]
 
 
 def turns(row: dict) -> list[Message]:
@@ -31,18 +34,19 @@ def fit() -> dict:
 
     encoder = SentenceEncoder(FOLDER / "encoder")
     rows = sentences("train")
-    texts = [" ".join([*row["history"][-1:], row["message"]]) for row in rows]
+    texts = [reading(row["message"], turns(row)) for row in rows]
     # The person's ordinary troubles of the corpus are the commonest harmless messages there are.
-    calm = [e["statement"] for e in corpus.entries("train")][::3]
+    calm = [e["statement"] for e in corpus.entries("train")][::8]
     vectors = encoder.encode([*texts, *calm])
     levels = np.array([LEVELS.index(row["level"]) for row in rows] + [0] * len(calm))
-    level = LogisticRegression(C=8, max_iter=2000, class_weight={0: 1, 1: 2, 2: 2}).fit(vectors, levels)
+    level = LogisticRegression(C=8, max_iter=2000).fit(vectors, levels)
     risky = [i for i, row in enumerate(rows) if row["level"] != "none" and row["kind"] != "none"]
     kind = LogisticRegression(C=8, max_iter=2000).fit(vectors[risky], [rows[i]["kind"] for i in risky])
     weights = {
         "level": level.coef_, "level_bias": level.intercept_, "kind": kind.coef_, "kind_bias": kind.intercept_,
     }  # fmt: skip
-    weights = {name: np.asarray(w, np.float32) for name, w in weights.items()}
+    # Contiguous: the file format writes the memory as it lies, and the library's matrices lie transposed.
+    weights = {name: np.ascontiguousarray(w, np.float32) for name, w in weights.items()}
     classifier = RiskClassifier(encoder, weights, list(kind.classes_), {"crisis": 1.0, "concern": 1.0})
     thresholds = _thresholds(classifier, encoder)
     FILE.parent.mkdir(parents=True, exist_ok=True)
@@ -55,11 +59,8 @@ def _thresholds(classifier: RiskClassifier, encoder: SentenceEncoder) -> dict[st
     """The lowest thresholds that keep to the allowed false alarms on harmless dev messages and dev statements."""
     harmless = [(row["message"], turns(row)) for row in sentences("dev") if row["level"] == "none"]
     harmless += [(e["statement"], e["history"]) for e in corpus.entries("dev")]
-    danger, worry = [], []
-    for statement, history in harmless:
-        found = classifier.probabilities(encoder.encode(readings(statement, history)))
-        danger.append(found[:, 2].max())
-        worry.append((found[:, 1] + found[:, 2]).max())
+    found = classifier.probabilities(encoder.encode([reading(statement, history) for statement, history in harmless]))
+    danger, worry = found[:, 2], found[:, 1] + found[:, 2]
     return {
         "crisis": float(np.quantile(danger, 1 - FALSE_CRISIS)) + 1e-6,
         "concern": float(np.quantile(worry, 1 - FALSE_CONCERN)) + 1e-6,
@@ -84,9 +85,14 @@ def evaluate(classifier: RiskClassifier) -> dict:
     """Levels found on the test split, by patterns alone and with the classifier, with Wilson intervals."""
     rows = sentences("test")
     patterns = [assess(row["message"], turns(row)) for row in rows]
-    both = [p if p.level == "crisis" else higher(p, classifier.assess(row["message"], turns(row))) for p, row in zip(patterns, rows, strict=True)]
+    both = [
+        p if p.level == "crisis" else higher(p, classifier.assess(row["message"], turns(row)))
+        for p, row in zip(patterns, rows, strict=True)
+    ]
     ordinary = corpus.entries("test")
-    calm = [higher(assess(e["statement"], e["history"]), classifier.assess(e["statement"], e["history"])) for e in ordinary]
+    calm = [
+        higher(assess(e["statement"], e["history"]), classifier.assess(e["statement"], e["history"])) for e in ordinary
+    ]
     return {"patterns alone": _figures(rows, patterns), "with the classifier": _figures(rows, both),
             "ordinary statements": {"crisis": share(sum(r.level == "crisis" for r in calm), len(calm)),
                                     "at least concern": share(sum(r.level != "none" for r in calm), len(calm))}}  # fmt: skip
@@ -109,5 +115,26 @@ def _figures(rows: list[dict], found: list[Risk]) -> dict:
         "none called at least concern": of("none", "concern"),
         "idioms called at least concern": of("none", "concern", form="idiom"),
         "crisis found, by language": {name: of("crisis", "crisis", language=name) for name in languages},
-        "crisis found, by kind": {k: of("crisis", "crisis", kind=k) for k, _ in Counter(r["kind"] for r in rows if r["level"] == "crisis").most_common()},
+        "crisis found, by kind": {
+            k: of("crisis", "crisis", kind=k)
+            for k, _ in Counter(r["kind"] for r in rows if r["level"] == "crisis").most_common()
+        },
     }
+
+
+def write_safety(figures: dict, path: Path = Path("SAFETY.md")) -> None:
+    """Put the figures between their marks in SAFETY.md."""
+    alone, both = figures["patterns alone"], figures["with the classifier"]
+    names = [name for name, value in both.items() if isinstance(value, str)]
+    rows = [f"| {name} | {alone[name]} | {both[name]} |" for name in names]
+    for group in ("crisis found, by kind", "crisis found, by language"):
+        rows += [f"| {group}: {key} | {alone[group][key]} | {both[group][key]} |" for key in both[group]]
+    rows += [
+        f"| the corpus's ordinary statements: {key} | | {value} |"
+        for key, value in figures["ordinary statements"].items()
+    ]
+    table = "\n".join(["| share | patterns alone | with the classifier |", "| --- | --- | --- |", *rows])
+    text = path.read_text(encoding="utf-8")
+    before, _, rest = text.partition("<!-- figures -->")
+    after = rest.partition("<!-- end of figures -->")[2]
+    path.write_text(f"{before}<!-- figures -->\n\n{table}\n\n<!-- end of figures -->{after}", encoding="utf-8")

@@ -32,7 +32,7 @@ def fix(share: float = 0.05) -> dict[str, list[str]]:
                 named[entry["id"]] = "train"
     others = [
         row["id"]
-        for part in ("dialogues", "exercises")
+        for part in ("dialogues", "feedback")
         if (corpus.FOLDER / f"{part}.jsonl").exists()
         for row in corpus.lines(corpus.FOLDER / f"{part}.jsonl")
     ]

@@ -1,0 +1,59 @@
+"""Danger by meaning: it raises a level, never lowers one, and belongs to one encoder."""
+
+import json
+
+import pytest
+
+from therapist.conversation import assistant, user
+from therapist.errors import ArtefactError
+from therapist.risk import Risk
+from therapist.risk_classifier import FILE, LEVELS, RiskClassifier, higher, reading
+
+
+def test_the_earlier_turns_of_the_person_are_read_with_the_message():
+    history = [user("One."), assistant("Hm."), user("She left."), assistant("She left you."), user("Nothing is left.")]
+    assert reading("How high is the bridge?", history) == "She left. . Nothing is left. . How high is the bridge?"
+
+
+@pytest.mark.parametrize("a", LEVELS)
+@pytest.mark.parametrize("b", LEVELS)
+def test_the_higher_level_always_wins(a, b):
+    assert higher(Risk(a, None, ()), Risk(b, None, ())).level == max(a, b, key=LEVELS.index)
+
+
+def test_what_the_patterns_see_is_never_lowered(therapist):
+    assert therapist.assess("I want to kill myself and I know how.").level == "crisis"
+
+
+@pytest.mark.parametrize(
+    "ordinary",
+    ["My neighbour's dog barks all night.", "We won the match and I scored!", "I have an exam in the morning."],
+)
+def test_an_ordinary_day_is_no_risk(therapist, ordinary):
+    assert therapist.assess(ordinary).level == "none"
+
+
+def test_the_probabilities_are_those_of_the_trained_model(therapist):
+    classifier = therapist._classifier
+    vectors = therapist._reranker.encoder.encode(
+        ["I took all of it and I do not want to wake up.", "The bus was late."]
+    )
+    found = classifier.probabilities(vectors)
+    assert found.shape == (2, 3) and abs(found.sum(1) - 1).max() < 1e-5
+    assert found[0, 2] > 0.5 > found[1, 2]
+
+
+def test_a_classifier_of_another_encoder_is_refused(tmp_path):
+    class Other:
+        sha256 = "0" * 64
+
+    with pytest.raises(ArtefactError, match="another encoder"):
+        RiskClassifier.load(Other(), FILE)
+    with pytest.raises(ArtefactError, match="python -m train risk"):
+        RiskClassifier.load(Other(), tmp_path / "none.safetensors")
+
+
+def test_no_risk_sentence_that_tests_is_one_that_the_patterns_were_written_with(root):
+    rows = [json.loads(line) for line in (root / "train/corpus/risk.jsonl").read_text(encoding="utf-8").splitlines()]
+    test = set(json.loads((root / "train/corpus/splits.json").read_text(encoding="utf-8"))["test"])
+    assert not [r["id"] for r in rows if r["seen"] and r["id"] in test]
