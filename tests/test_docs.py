@@ -68,7 +68,7 @@ def test_no_public_text_offers_therapy(root, name):
     for found in re.finditer(r"therap(?:y|ist|ies)|counsell?ing|treatment|psychotherap\w+", text):
         before = text[max(0, found.start() - 60) : found.start()]
         after = text[found.end() : found.end() + 12]
-        code = after.startswith(("/", "_", ".", '"')) or before.endswith(("`", "/", '"', "from ", "import "))
+        code = after.startswith(("/", "_", ".", "(", '"')) or before.endswith(("`", "/", '"', "from ", "import "))
         names = re.search(r"\b(?:not|no|never|nor|seed|older|folder|called)\b|cannot|gpt", before)
         assert code or names, f"{name}: ...{before}{found.group()}{after}"
 
