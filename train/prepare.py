@@ -9,24 +9,33 @@ from pathlib import Path
 import numpy as np
 
 from therapist.conversation import CHAT_TEMPLATE, END, PAD, SPECIAL_TOKENS, Message, fit, token_ids
-from train import corpus, sources
+from train import corpus, sources, turned
 from train.recipe import Recipe, RecipeError, Source, Stage
 
+READERS = {
+    "dialogues": sources.dialogues,
+    "prose": sources.prose,
+    "counsel": sources.counsel,
+    "turned": turned.turned,
+    "turned-corpus": turned.turned_corpus,
+    "corpus": corpus.conversations,
+}
+"Reader of a recipe's source to the function that yields its conversations."
 VALIDATION_SHARE = 0.01
 VALIDATION_MOST = 300
 
 
 def read(source: Source, data: Path) -> Iterator[list[Message]]:
     """Conversations of one source."""
-    if source.reader == "corpus":
-        yield from corpus.conversations(split="train", **source.options)
+    if not source.path:
+        yield from READERS[source.reader](**source.options)
         return
     path = data / source.path
     if not path.exists():
         raise RecipeError(
             f"{source.name} is not at {path}. Give the folder that holds {source.path} as --data DIR ({source.repository})."
         )
-    yield from getattr(sources, source.reader)(path, **source.options)
+    yield from READERS[source.reader](path, **source.options)
 
 
 def _draw(text: str) -> float:
