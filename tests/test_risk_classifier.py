@@ -7,7 +7,7 @@ import pytest
 from therapist.conversation import assistant, user
 from therapist.errors import ArtefactError
 from therapist.risk import Risk
-from therapist.risk_classifier import FILE, LEVELS, RiskClassifier, higher, reading
+from therapist.risk_classifier import BUCKETS, FILE, LEVELS, RiskClassifier, higher, letter_runs, reading
 
 
 def test_the_earlier_turns_of_the_person_are_read_with_the_message():
@@ -33,14 +33,26 @@ def test_an_ordinary_day_is_no_risk(therapist, ordinary):
     assert therapist.assess(ordinary).level == "none"
 
 
+DANGER, CALM = "I took all of it and I do not want to wake up.", "The bus was late."
+
+
 def test_the_probabilities_are_those_of_the_trained_model(therapist):
-    classifier = therapist._classifier
-    vectors = therapist._reranker.encoder.encode(
-        ["I took all of it and I do not want to wake up.", "The bus was late."]
-    )
-    found = classifier.probabilities(vectors)
-    assert found.shape == (2, 3) and abs(found.sum(1) - 1).max() < 1e-5
-    assert found[0, 2] > 0.5 > found[1, 2]
+    classifier, texts = therapist._classifier, [DANGER, CALM]
+    danger, worry = classifier.probabilities(texts, therapist._reranker.encoder.encode(texts))
+    assert danger[0] > 0.5 > danger[1] and worry[0] > 0.5 > worry[1]
+
+
+def test_without_an_encoder_spelling_still_sees_danger():
+    classifier = RiskClassifier.load(None)
+    assert classifier.assess(DANGER).level != "none"
+    assert classifier.assess(CALM).level == "none"
+
+
+def test_letter_runs_are_distinct_sorted_and_know_every_script():
+    for text in ("a b", "Ich kann nicht mehr", "не хочу жить", "想死", "मरना", "", "x" * 5000):
+        runs = letter_runs(text)
+        assert list(runs) == sorted(set(runs)) and all(0 <= r < BUCKETS for r in runs)
+    assert list(letter_runs("tired of it")) == list(letter_runs("TIRED  of it"))
 
 
 def test_a_classifier_of_another_encoder_is_refused(tmp_path):

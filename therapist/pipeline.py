@@ -76,8 +76,8 @@ class Therapist:
         self._reranker = Reranker.load()
 
     def _load_classifier(self) -> None:
-        if self._reranker:
-            self._classifier = RiskClassifier.load(self._reranker.encoder)
+        # Without an encoder it still reads spelling, which needs no torch.
+        self._classifier = RiskClassifier.load(self._reranker.encoder if self._reranker else None)
 
     def _load_generator(self) -> None:
         # What cannot be ranked must not be said, so without a reranker nothing needs to be drafted.

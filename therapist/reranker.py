@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from therapist.conversation import Message
 from therapist.errors import ArtefactError
+from therapist.heads import Head
 from therapist.text import words
 from therapist.vetting import vet
 
@@ -27,7 +28,9 @@ TOP = 3
 "References averaged for a similarity: one alone is noise, many blur what is near."
 AGREEMENT = 0.35
 "Share of the nearest statements' votes that a concern must have; below it, naming a specialist would be a guess."
-PARTS = ("reference", "anti", "fit", "detail", "novelty", "brevity")
+PARTS = ("sayable", "reference", "anti", "fit", "detail", "novelty", "brevity")
+GOOD = "good"
+"The class of the sayable head that is no reason against a reply."
 
 
 class Encoder(Protocol):
@@ -64,10 +67,18 @@ class Calibration:
     "sha256 of the encoder's weights."
     bank: str
     "sha256 of the bank's text."
+    reasons: tuple[str, ...] = ()
+    "Classes of the sayable head: `good`, and why a reply must not be said."
 
     def probability(self, parts: dict[str, float]) -> float:
         total = self.bias + sum(self.weights[name] * parts[name] for name in PARTS)
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+def read_together(history: Sequence[Message], statement: str, reply: str) -> str:
+    """A reply behind what it answers, as the encoder reads both at once; the turn before helps with "the second"."""
+    before = [m["content"] for m in history][-1:]
+    return f"{' '.join([*before, statement]).replace('[', '(')} [SEP] {reply.replace('[', '(')}"
 
 
 class SentenceEncoder:
@@ -155,10 +166,10 @@ def brevity(text: str) -> float:
 
 
 class Reranker:
-    """Bank, encoder and calibration, which belong together."""
+    """Bank, encoder, head and calibration, which belong together."""
 
-    def __init__(self, encoder: Encoder, bank: Bank, calibration: Calibration) -> None:
-        self.encoder, self.bank, self.calibration = encoder, bank, calibration
+    def __init__(self, encoder: Encoder, bank: Bank, sayable: Head, calibration: Calibration) -> None:
+        self.encoder, self.bank, self.sayable, self.calibration = encoder, bank, sayable, calibration
 
     @classmethod
     def load(cls, folder: Path = FOLDER) -> "Reranker":
@@ -173,7 +184,8 @@ class Reranker:
         if missing := [p.name for p in needed if not p.exists()]:
             raise ArtefactError(f"{folder} lacks {', '.join(missing)}. {REBUILD}")
         entries = [json.loads(line) for line in needed[0].read_text(encoding="utf-8").splitlines()]
-        calibration = Calibration(**json.loads(needed[2].read_text(encoding="utf-8")))
+        made = json.loads(needed[2].read_text(encoding="utf-8"))
+        calibration = Calibration(**made | {"reasons": tuple(made.get("reasons", ()))})
         encoder = SentenceEncoder(folder / "encoder")
         for name, made_for, found in (
             ("encoder", calibration.encoder, encoder.sha256),
@@ -184,7 +196,8 @@ class Reranker:
                     f"The calibration was made for {name} {made_for[:12]}, found {found[:12]}. {REBUILD}"
                 )
         vectors = {name: rows.astype("float32") for name, rows in load_file(needed[1]).items()}
-        return cls(encoder, Bank(entries, vectors), calibration)
+        sayable = Head.named(vectors, "sayable", calibration.reasons)
+        return cls(encoder, Bank(entries, vectors), sayable, calibration)
 
     def topic(self, statement: str) -> str | None:
         """The concern of the nearest statements of the bank; None when they do not agree."""
@@ -200,17 +213,23 @@ class Reranker:
         texts = list(dict.fromkeys(t.strip() for t in texts))
         if not texts:
             return ()
+        import numpy as np
+
         said = [m["content"] for m in history if m["role"] == "assistant"]
-        vectors = self.encoder.encode([statement, *texts, *said])
+        together = [read_together(history, statement, t) for t in texts]
+        vectors = self.encoder.encode([statement, *texts, *together, *said])
         told = " ".join([*(m["content"] for m in history if m["role"] == "user"), statement])
-        judged = self.judge(vectors[0], told, texts, vectors[1 : 1 + len(texts)], vectors[1 + len(texts) :])
+        judged = self.judge(vectors[0], told, texts, *np.split(vectors[1:], [len(texts), 2 * len(texts)]))
         ranked = [self._decide(c, vet(c.text, statement, history)) for c in judged]
         return tuple(sorted(ranked, key=lambda c: (c.qualifies, c.score), reverse=True))
 
     def judge(
-        self, statement: Any, told: str, texts: Sequence[str], vectors: Any, said: Any, *, without: int | None = None
-    ) -> list[Candidate]:
-        """Parts and score of each text, before any vetting. `told` is all that the person said, for the details."""
+        self, statement: Any, told: str, texts: Sequence[str], vectors: Any, together: Any, said: Any, *, without: int | None = None,
+    ) -> list[Candidate]:  # fmt: skip
+        """Parts and score of each text, before any vetting. `told` is all that the person said, for the details.
+
+        `vectors` are of the texts alone, `together` of each text read behind the statement, `said` of earlier replies.
+        """
         import numpy as np
 
         near = self.bank.near(statement, without=without)
@@ -218,9 +237,15 @@ class Reranker:
         to_references = vectors @ self.bank.vectors["references"][references].T
         to_antis = vectors @ self.bank.vectors["antis"][antis].T
         to_said = (vectors @ said.T).max(1) if len(said) else np.zeros(len(texts))
+        classes = self.sayable.probabilities(together)
+        good = self.sayable.names.index(GOOD)
         found = []
         for i, text in enumerate(texts):
             parts = {
+                # Log-odds, as everything else in the calibration; beyond 6 they are no surer.
+                "sayable": max(
+                    -6.0, min(6.0, math.log(classes[i, good] + 1e-9) - math.log(1 - classes[i, good] + 1e-9))
+                ),
                 "reference": float(np.sort(to_references[i])[-TOP:].mean()),
                 "anti": float(np.sort(to_antis[i])[-TOP:].mean()),
                 # Likeness to the statement beyond 0.7 is echo and earns nothing more.
@@ -231,21 +256,17 @@ class Reranker:
             }
             score = self.calibration.probability(parts)
             nearest = self.bank.references[references[int(to_references[i].argmax())]]
-            reasons = (
-                () if score >= self.calibration.threshold else (self._reason(parts, antis[int(to_antis[i].argmax())]),)
-            )
+            reasons = () if score >= self.calibration.threshold else (self._reason(parts, classes[i]),)
             found.append(Candidate(text, score, not reasons, reasons, parts, nearest))
         return found
 
-    def _reason(self, parts: dict[str, float], nearest_anti: int) -> str:
-        """Why a score is too low, in one code: what it lacks most."""
+    def _reason(self, parts: dict[str, float], classes: Any) -> str:
+        """Why a score is too low, in one code: said before, or the likeliest reason against it."""
         if parts["novelty"] < 0.15:
             return "repeats"
-        if parts["anti"] > parts["reference"]:
-            return self.bank.antis[nearest_anti][1]
-        if parts["detail"] == 0 and parts["fit"] < 0.25:
-            return "off-topic"
-        return "generic" if parts["detail"] == 0 else "unsure"
+        named = sorted(zip(classes, self.sayable.names, strict=True), reverse=True)
+        likeliest, other = named[0][1], named[1][1]
+        return (other if parts["sayable"] < 0 else "unsure") if likeliest == GOOD else likeliest
 
     def _decide(self, candidate: Candidate, refused: tuple[str, ...]) -> Candidate:
         if not refused:

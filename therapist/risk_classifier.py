@@ -1,42 +1,65 @@
-"""Danger that no pattern knows, found by meaning: a logistic model over the reranker's sentence vectors.
+"""Danger that no pattern knows, found by two readers: one of meaning, one of spelling.
 
+Meaning is read from the reranker's sentence vectors, which know English. Spelling is read from runs of two to five
+letters, which works in every language that the risk sentences are written in and needs neither torch nor the encoder.
 The patterns of `risk` run first, need no model and decide alone when they see a crisis. This adds what they miss; it
 can raise a level and never lower one.
 """
 
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from therapist.conversation import Message
 from therapist.errors import ArtefactError
+from therapist.heads import Head
 from therapist.reranker import Encoder
-from therapist.risk import RANK, Level, Risk
+from therapist.risk import RANK, Level, Risk, plain
 
 FILE = Path(__file__).parent / "data" / "risk" / "classifier.safetensors"
 LEVELS: tuple[Level, ...] = ("none", "concern", "crisis")
 TURNS = 2
 "Earlier turns of the person that are read with a message: more would thin it out in the vector of the whole."
+BUCKETS = 1 << 17
+"Places that letter runs are hashed to; 30,000 distinct runs occur in the risk sentences."
+RUNS = range(2, 6)
 
 
 def reading(statement: str, history: Sequence[Message]) -> str:
-    """What is given to the encoder: the message behind the person's turns just before it."""
+    """What is given to the readers: the message behind the person's turns just before it."""
     before = [m["content"] for m in history if m["role"] == "user"][-TURNS:]
     return " . ".join([*before, statement])
 
 
-class RiskClassifier:
-    """Weights `[classes, dimensions]` for level and kind, thresholds for concern and crisis, and their encoder."""
+def letter_runs(text: str) -> Any:
+    """Buckets of the distinct letter runs of a text, as the patterns meet it: int64 [runs], sorted."""
+    import numpy as np
 
-    def __init__(
-        self, encoder: Encoder, weights: dict[str, Any], kinds: Sequence[str], thresholds: dict[str, float]
-    ) -> None:
-        self._encoder, self._weights, self._kinds, self._thresholds = encoder, weights, tuple(kinds), thresholds
+    found = set()
+    for word in plain(text).split():
+        padded = f" {word} ".encode() if word.isascii() else f" {word} "
+        for n in RUNS:
+            for i in range(max(1, len(padded) - n + 1)):
+                run = padded[i : i + n]
+                found.add(zlib.crc32(run if isinstance(run, bytes) else run.encode()) % BUCKETS)
+    return np.array(sorted(found), np.int64)
+
+
+class RiskClassifier:
+    """Both readers, what each is worth, thresholds for concern and crisis, and the encoder of the first."""
+
+    def __init__(self, encoder: Encoder | None, weights: dict[str, Any], about: dict[str, Any]) -> None:
+        self._encoder, self._about = encoder, about
+        self._level = Head.named(weights, "level", LEVELS)
+        self._kind = Head.named(weights, "kind", about["kinds"])
+        self._runs, self._runs_bias = weights["runs"].astype("float32"), weights["runs_bias"].astype("float32")
+        self._run_kinds, self._run_kinds_bias = weights["run_kinds"].astype("float32"), weights["run_kinds_bias"]
 
     @classmethod
     def load(cls, encoder: Any, file: Path = FILE) -> "RiskClassifier":
-        """The classifier of a file.
+        """The classifier of a file; without an encoder it reads spelling only.
 
         Raises:
             ArtefactError: it is missing or was trained on another encoder.
@@ -48,31 +71,73 @@ class RiskClassifier:
         with safe_open(file, "numpy") as opened:
             about = json.loads(opened.metadata()["about"])
             weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        if about["encoder"] != encoder.sha256:
+        if encoder is not None and about["encoder"] != encoder.sha256:
             raise ArtefactError(f"{file.name} was trained on another encoder. Build it with: python -m train risk")
-        return cls(encoder, weights, about["kinds"], about["thresholds"])
+        return cls(encoder, weights, about)
 
-    def probabilities(self, vectors: Any) -> Any:
-        """Probability of each of `LEVELS` for each vector, float32 [vectors, 3]."""
+    def evidence(self, texts: Sequence[str], vectors: Any) -> Any:
+        """What both readers see, float32 [texts, 4]: log-odds of danger and of any worry, by spelling, by meaning."""
         import numpy as np
 
-        scores = vectors @ self._weights["level"].T + self._weights["level_bias"]
-        exp = np.exp(scores - scores.max(1, keepdims=True))
-        return exp / exp.sum(1, keepdims=True)
+        spelled = np.stack([self._spelled(text) for text in texts])
+        columns = [_log_odds(spelled)]
+        if vectors is not None:
+            columns.append(_log_odds(self._level.probabilities(vectors)))
+        return np.concatenate(columns, axis=1)
+
+    def probabilities(self, texts: Sequence[str], vectors: Any) -> tuple[Any, Any]:
+        """Probability of danger, and of any worry, for each text: float32 [texts] each."""
+        import numpy as np
+
+        seen = self.evidence(texts, vectors)
+        readers = "both" if vectors is not None else "spelling"
+        danger, worry = (self._about[readers][level] for level in ("crisis", "concern"))
+        return tuple(1 / (1 + np.exp(-(seen @ np.array(w["weights"]) + w["bias"]))) for w in (danger, worry))
 
     def assess(self, statement: str, history: Sequence[Message] = ()) -> Risk:
-        """The level and kind that the meaning of a message points to."""
-        vectors = self._encoder.encode([reading(statement, history)])
-        _, worry, danger = self.probabilities(vectors)[0]
-        if danger >= self._thresholds["crisis"]:
-            return self._risk("crisis", statement, vectors[0])
-        if worry + danger >= self._thresholds["concern"]:
-            return self._risk("concern", statement, vectors[0])
+        """The level and kind that a message points to."""
+        text = reading(statement, history)
+        vectors = self._encoder.encode([text]) if self._encoder else None
+        danger, worry = self.probabilities([text], vectors)
+        thresholds = self._about["both" if vectors is not None else "spelling"]
+        if danger[0] >= thresholds["crisis"]["threshold"]:
+            return Risk("crisis", self._kind_of(text, vectors), (statement,))
+        if worry[0] >= thresholds["concern"]["threshold"]:
+            return Risk("concern", self._kind_of(text, vectors), (statement,))
         return Risk("none", None, ())
 
-    def _risk(self, level: Level, statement: str, vector: Any) -> Risk:
-        scores = self._weights["kind"] @ vector + self._weights["kind_bias"]
-        return Risk(level, self._kinds[int(scores.argmax())], (statement,))
+    def _spelled(self, text: str) -> Any:
+        """Probabilities of the levels by spelling, float32 [3]."""
+        return _softmax(_summed(self._runs, letter_runs(text)) + self._runs_bias)
+
+    def _kind_of(self, text: str, vectors: Any) -> str:
+        """The likeliest kind, both readers counting alike."""
+        import numpy as np
+
+        seen = np.log(_softmax(_summed(self._run_kinds, letter_runs(text)) + self._run_kinds_bias) + 1e-9)
+        if vectors is not None:
+            seen = seen + np.log(self._kind.probabilities(vectors)[0] + 1e-9)
+        return self._kind.names[int(seen.argmax())]
+
+
+def _summed(weights: Any, runs: Any) -> Any:
+    """Scores [classes] of a text: the sum over its runs, as if each text were a vector of length 1."""
+    return weights[:, runs].sum(1) / max(1, len(runs)) ** 0.5
+
+
+def _softmax(scores: Any) -> Any:
+    import numpy as np
+
+    exp = np.exp(scores - scores.max())
+    return exp / exp.sum()
+
+
+def _log_odds(levels: Any) -> Any:
+    """[texts, 2]: danger against the rest, and danger or worry against none."""
+    import numpy as np
+
+    danger, worry = levels[:, 2], levels[:, 1] + levels[:, 2]
+    return np.stack([np.log((p + 1e-6) / (1 - p + 1e-6)) for p in (danger, worry)], axis=1)
 
 
 def higher(a: Risk, b: Risk) -> Risk:

@@ -22,6 +22,8 @@ SAME = 0.88
 "Likeness of characters from which an earlier reply counts as said again."
 ECHO = 0.6
 "Share of the statement's words, in order, from which a reply only copies."
+PARROT = 0.75
+"Share of such words in the reply from which it adds nothing: a question or a feeling beside them makes it a reflection."
 ECHO_WORDS = 6
 "Statements shorter than this cannot be reflected without their words."
 GREETING = 0.8
@@ -147,7 +149,8 @@ def _echo(plain: str, statement: str) -> list[str]:
         return ["echo"] if said and said == told else []
     blocks = SequenceMatcher(None, told[:200], said[:120], autojunk=False).get_matching_blocks()
     # Runs of three words and more: single words meet in any two sentences about one thing.
-    return ["echo"] if sum(b.size for b in blocks if b.size >= 3) / len(told) >= ECHO else []
+    copied = sum(b.size for b in blocks if b.size >= 3)
+    return ["echo"] if copied / len(told) >= ECHO and copied / max(1, len(said)) >= PARROT else []
 
 
 def _folded(plain: str) -> list[str]:

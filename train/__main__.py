@@ -17,7 +17,7 @@ def _check_corpus(options: argparse.Namespace) -> None:
     from train import check_corpus, corpus
 
     entries = corpus.entries()
-    found = list(check_corpus.breaches(entries))
+    found = [*check_corpus.breaches(entries), *check_corpus.lacking()]
     for line in found:
         print(line)
     print(json.dumps(check_corpus.measure(entries), indent=1))
@@ -37,10 +37,24 @@ def _split(options: argparse.Namespace) -> None:
     print({name: len(ids) for name, ids in split.fix().items()})
 
 
+def _draw(options: argparse.Namespace) -> None:
+    from train import judging
+
+    print(judging.draw(options.out), "pairs to be judged in", options.out)
+
+
 def _encoder(options: argparse.Namespace) -> None:
     from train import encoder
 
-    print(encoder.train(options.out or Path("runs/encoder"), epochs=options.epochs))
+    print(
+        encoder.train(
+            options.out or Path("runs/encoder"),
+            start=options.start,
+            epochs=options.epochs,
+            near=options.near,
+            together=options.together,
+        )
+    )
 
 
 def _reranker(options: argparse.Namespace) -> None:
@@ -84,9 +98,15 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("check-corpus", help="measure the corpus against its guide").set_defaults(run=_check_corpus)
     commands.add_parser("corpus-card", help="count and plot the corpus into its card").set_defaults(run=_corpus_card)
     commands.add_parser("split", help="fix the corpus's splits").set_defaults(run=_split)
+    draw = commands.add_parser("draw", help="draft replies for judges to read")
+    draw.add_argument("out", type=Path)
+    draw.set_defaults(run=_draw)
     encoder = commands.add_parser("encoder", help="fine-tune the reranker's encoder")
     encoder.add_argument("--out", type=Path)
+    encoder.add_argument("--start", type=Path, help="go on from this encoder (default: all-MiniLM-L6-v2)")
     encoder.add_argument("--epochs", type=float, default=1)
+    encoder.add_argument("--near", type=int, help="at most so many triples of statement, good and rejected reply")
+    encoder.add_argument("--together", type=int, help="at most so many pairs of statement and reply")
     encoder.set_defaults(run=_encoder)
     reranker = commands.add_parser("reranker", help="build bank and calibration, report on the test split")
     reranker.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")

@@ -18,7 +18,7 @@ REASONS = {
     "greeting-only", "generic", "off-topic", "dismissive", "blaming", "advice-dump", "diagnosis", "medication", "claims-feeling", "claims-human",
     "echo", "role-flip", "toxic-positivity", "interrogation", "contradicts", "unsafe", "collusion",
 }  # fmt: skip
-FIELDS = {"id", "concern", "emotion", "voice", "author", "history", "statement", "reflections", "rejected"}
+FIELDS = {"id", "concern", "emotion", "voice", "author", "history", "statement", "reflections", "plain", "rejected"}
 SISTERS = re.compile(r"(?:it |that |this )?(?:sounds|seems|feels) ", re.I)
 FORBIDDEN = re.compile(r"https?:|www\.|\d{5,}|[<>{}*#]|@\w")
 MARGIN = 0.04
@@ -30,7 +30,7 @@ def breaches(entries: list[dict], *, whole: bool = True) -> Iterator[str]:
     seen: dict[str, str] = {}
     for entry in entries:
         yield from _form(entry)
-        for reply in entry["reflections"]:
+        for reply in corpus.good(entry) if FIELDS <= set(entry) else ():
             if reply in seen:
                 yield f"{entry['id']} says what {seen[reply]} says: {reply!r}"
             seen[reply] = entry["id"]
@@ -45,8 +45,8 @@ def _form(entry: dict) -> Iterator[str]:
         return
     if entry["voice"] not in VOICES:
         yield f"{where} has the voice {entry['voice']!r}; known are {sorted(VOICES)}."
-    if not 2 <= len(entry["reflections"]) <= 4 or not 2 <= len(entry["rejected"]) <= 5:
-        yield f"{where} has {len(entry['reflections'])} good and {len(entry['rejected'])} rejected replies."
+    if not 2 <= len(corpus.good(entry)) <= 7 or not 2 <= len(entry["rejected"]) <= 5:
+        yield f"{where} has {len(corpus.good(entry))} good and {len(entry['rejected'])} rejected replies."
     if not 1 <= len(words(entry["statement"])) <= 140:
         yield f"{where} has a statement of {len(words(entry['statement']))} words."
     roles = [m["role"] for m in entry["history"]]
@@ -55,10 +55,10 @@ def _form(entry: dict) -> Iterator[str]:
     for rejected in entry["rejected"]:
         if rejected["why"] not in REASONS:
             yield f"{where} rejects for {rejected['why']!r}; known are {sorted(REASONS)}."
-    for text in [entry["statement"], *entry["reflections"]]:
+    for text in [entry["statement"], *corpus.good(entry)]:
         if FORBIDDEN.search(text):
             yield f"{where} has a link, a number, a name or markup that must not be there: {text!r}"
-    for reply in entry["reflections"]:
+    for reply in corpus.good(entry):
         if reply.count("?") > 1:
             yield f"{where} asks twice in one reply: {reply!r}"
         if reasons := vet(reply, entry["statement"], entry["history"]):
@@ -73,7 +73,7 @@ def _shares(entries: list[dict]) -> Iterator[str]:
     rules = [
         ("sounds, seems or feels like open", t["sisters"], 0, 0.20),
         ("words of the shortest tenth of the replies", t["p10"], 0, 12),
-        ("words of the longest tenth of the replies", t["p90"], 29, 60),
+        ("words of the longest tenth of the replies", t["p90"], 24, 60),
         ("replies that carry a detail", t["detail"], 0.5, 1),
         ("entries with earlier turns", t["history"], 0.15, 1),
     ]
@@ -88,9 +88,30 @@ def _shares(entries: list[dict]) -> Iterator[str]:
             yield f"{concern} lacks the voices {sorted(lacking)}."
 
 
+LANGUAGES = ("es", "fr", "de", "pt", "it", "nl", "pl", "ru", "tr", "ar", "hi", "zh")
+
+
+def lacking() -> Iterator[str]:
+    """What the corpus's other parts have too little of."""
+    from train.judging import JUDGEMENTS, agreement
+
+    risk, judged = corpus.risk(), corpus.judged()
+    languages = Counter(r["language"] for r in risk)
+    wanted = {
+        "dialogues": (len(corpus.lines(corpus.FOLDER / "dialogues.jsonl")), 500),
+        "exercise answers": (len(corpus.lines(corpus.FOLDER / "feedback.jsonl")), 300),
+        "risk sentences": (len(risk), 3000),
+        "harmless risk sentences in ten": (10 * sum(r["level"] == "none" for r in risk) // max(1, len(risk)), 4),
+        "judged replies": (sum(r["judgement"] in JUDGEMENTS for r in judged), 1500),
+        "replies judged twice": (agreement(judged)["judged twice"], 300),
+        **{f"risk sentences in {name}": (languages[name], 60) for name in LANGUAGES},
+    }
+    yield from (f"{found} {name}, wanted {least}." for name, (found, least) in wanted.items() if found < least)
+
+
 def measure(entries: list[dict]) -> dict:
     """The figures of the dataset card."""
-    replies = [(r, e) for e in entries for r in e["reflections"]]
+    replies = [(r, e) for e in entries for r in corpus.good(e)]
     n = max(1, len(replies))
     lengths = sorted(len(words(r)) for r, _ in replies) or [0]
     openings = Counter(" ".join(words(r.lower())[:3]) for r, _ in replies)
@@ -101,6 +122,7 @@ def measure(entries: list[dict]) -> dict:
     return {
         "entries": len(entries),
         "good replies": len(replies),
+        "plain replies": sum(len(e["plain"]) for e in entries),
         "rejected replies": sum(len(e["rejected"]) for e in entries),
         "authors": len({e["author"] for e in entries}),
         "history": sum(bool(e["history"]) for e in entries) / max(1, len(entries)),

@@ -1,7 +1,7 @@
 """The project's own corpus: reflections, dialogues, exercises, risk sentences and judged replies, as JSON lines."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -43,13 +43,18 @@ def entries(split: Split | None = None, folder: Path = FOLDER) -> list[dict]:
     return [row for row in found if split is None or splits().get(row["id"], "train") == split]
 
 
+def good(entry: dict) -> list[str]:
+    """The good replies of an entry: the plain ones (literal, short, what a small model learns from), then the others."""
+    return [*entry["plain"], *entry["reflections"]]
+
+
 def conversations(
-    split: Split = "train", parts: tuple[str, ...] = ("reflections", "dialogues", "feedback")
+    split: Split = "train", parts: Sequence[str] = ("plain", "reflections", "dialogues", "feedback")
 ) -> Iterator[list[Message]]:
     """Conversations that end in a good reply: one for each reply of an entry, whole dialogues, and exercise feedback."""
-    if "reflections" in parts:
-        for entry in entries(split):
-            for reply in entry["reflections"]:
+    for entry in entries(split):
+        for part in ("plain", "reflections"):
+            for reply in entry[part] if part in parts else ():
                 yield [*entry["history"], user(entry["statement"]), assistant(reply)]
     for part in ("dialogues", "feedback"):
         path = FOLDER / f"{part}.jsonl"
@@ -57,3 +62,15 @@ def conversations(
             for row in lines(path):
                 if splits().get(row["id"], "train") == split:
                     yield row["messages"]
+
+
+def judged(split: Split | None = None) -> list[dict]:
+    """Drafts of our own generator with a judgement: `say`, `acceptable` or `must-not`, and why not."""
+    path = FOLDER / "judged.jsonl"
+    found = lines(path) if path.exists() else []
+    return [row for row in found if split is None or splits().get(row["entry"], "train") == split]
+
+
+def risk(split: Split | None = None) -> list[dict]:
+    """Risk sentences of a split."""
+    return [row for row in lines(FOLDER / "risk.jsonl") if split is None or splits().get(row["id"], "train") == split]

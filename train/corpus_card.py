@@ -6,6 +6,7 @@ from pathlib import Path
 
 from train import corpus
 from train.check_corpus import measure
+from train.judging import agreement
 
 CARD = corpus.FOLDER / "README.md"
 BEGIN, END = "<!-- figures: python -m train corpus-card -->", "<!-- end of figures -->"
@@ -16,7 +17,7 @@ def table() -> str:
     entries = corpus.entries()
     m = measure(entries)
     rows = [
-        ("reflection entries", f"{m['entries']:,}"), ("good replies", f"{m['good replies']:,}"), ("rejected replies", f"{m['rejected replies']:,}"),
+        ("reflection entries", f"{m['entries']:,}"), ("good replies", f"{m['good replies']:,}, {m['plain replies']:,} of them plain"), ("rejected replies", f"{m['rejected replies']:,}"),
         ("authors' briefs", m["authors"]), ("entries with earlier turns", f"{m['history']:.0%}"), ("commonest opening (three words)", f"{m['openings'][0][0]!r} {m['openings'][0][1]:.1%}"),
         ("open with sounds, seems or feels like", f"{m['sisters']:.1%}"), ("words of a reply, 10th, 50th, 90th percentile", f"{m['p10']}, {m['median']}, {m['p90']}"),
         ("replies with a question", f"{m['questions']:.0%}"), ("replies that carry a detail", f"{m['detail']:.0%}"),
@@ -26,9 +27,7 @@ def table() -> str:
         if path.exists():
             found = corpus.lines(path)
             rows.append((part, f"{len(found):,}, {sum(len(r['messages']) for r in found):,} turns"))
-    path = corpus.FOLDER / "risk.jsonl"
-    if path.exists():
-        found = corpus.lines(path)
+    if found := corpus.risk():
         levels = Counter(r["level"] for r in found)
         rows.append(
             ("risk sentences", f"{len(found):,}: " + ", ".join(f"{n:,} {level}" for level, n in levels.most_common()))
@@ -37,6 +36,21 @@ def table() -> str:
             (
                 "languages of risk sentences",
                 ", ".join(f"{name} {n:,}" for name, n in Counter(r["language"] for r in found).most_common()),
+            )
+        )
+    if judged := corpus.judged():
+        twice = agreement(judged)
+        counts = Counter((r["origin"], r["judgement"]) for r in judged)
+        rows.append(
+            (
+                "judged replies",
+                f"{len(judged):,}: " + ", ".join(f"{n:,} of the {o} {j}" for (o, j), n in counts.most_common()),
+            )
+        )
+        rows.append(
+            (
+                "judged twice",
+                f"{twice['judged twice']}: the same {twice['same']:.0%}, kappa {twice['kappa']:.2f}, agree on must-not {twice['agree on must-not']:.0%}",
             )
         )
     rows.append(
@@ -66,7 +80,7 @@ def plots(folder: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
     lengths = (
         [len(words(e["statement"])) for e in entries],
-        [len(words(r)) for e in entries for r in e["reflections"]],
+        [len(words(r)) for e in entries for r in corpus.good(e)],
     )
     axes.hist(
         lengths, bins=range(0, 125, 5), label=("statements", "good replies"), color=("#b8a06a", "#3f7f73"), density=True

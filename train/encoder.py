@@ -1,32 +1,99 @@
-"""Fine-tune all-MiniLM-L6-v2 so that nearness means "a good listener could say this to this person".
+"""Fine-tune all-MiniLM-L6-v2 for everything the product asks of an encoder, in one training with three aims.
 
-For a statement its good replies come near; its rejected ones (hard negatives), and the good replies to other
-statements in the batch (in-batch negatives), move away.
+near   a statement's good replies come near it; its rejected ones, and the replies to other statements, move away
+pair   "statement [SEP] reply", read together, tells whether a careful person would say that reply, or why not
+risk   a message tells how much danger it holds
+
+The heads that read `pair` and `risk` are fitted again afterwards on the finished vectors (`train.reranker`, `train.risk`):
+here they only shape the space.
 """
 
 import random
 from pathlib import Path
 
+import torch
+from torch import nn
+
+from therapist.reranker import read_together
+from therapist.risk_classifier import reading
 from train import corpus
 from train.warm_start import minilm_folder
 
+LENGTH = 128
+"Tokens that training reads; the finished encoder reads 256."
+GOOD = "good"
 
-def triples(seed: int) -> list[dict[str, str]]:
+
+def triples(seed: int, most: int | None = None) -> list[dict[str, str]]:
     """(statement, good reply, rejected reply) of the training split; greetings teach an encoder nothing."""
     rng = random.Random(seed)
     found = []
     for entry in corpus.entries("train"):
         bad = [r["text"] for r in entry["rejected"] if r["why"] not in ("greeting-only", "interrogation", "echo")]
-        for reply in entry["reflections"]:
+        for reply in corpus.good(entry):
             if bad:
                 found.append({"anchor": entry["statement"], "positive": reply, "negative": rng.choice(bad)})
     rng.shuffle(found)
+    return found[:most]
+
+
+def pairs(split: corpus.Split = "train") -> list[tuple[str, str, str]]:
+    """(text read together, "good" or the reason against it, entry id): the corpus's replies, and the judged drafts.
+
+    An acceptable draft is neither: it teaches the calibration, not this.
+    """
+    found = []
+    for entry in corpus.entries(split):
+        told = entry["history"], entry["statement"]
+        found += [(read_together(*told, reply), GOOD, entry["id"]) for reply in corpus.good(entry)]
+        found += [(read_together(*told, r["text"]), r["why"], entry["id"]) for r in entry["rejected"]]
+    for row in corpus.judged(split):
+        if row["judgement"] != "acceptable":
+            why = GOOD if row["judgement"] == "say" else row["why"]
+            found.append((read_together(row["history"], row["statement"], row["reply"]), why, row["id"]))
     return found
 
 
-def train(out: Path, *, epochs: float = 1, batch: int = 32, learning_rate: float = 3e-5, seed: int = 0) -> Path:
-    """Write the fine-tuned encoder into `out` as float16 (45 MB); its scores differ from float32 in the fourth digit."""
-    import torch
+def messages(split: corpus.Split = "train") -> list[tuple[str, str]]:
+    """(text, risk level): the risk sentences, and every second statement of the corpus as what is harmless."""
+    found = [
+        (reading(row["message"], [{"role": "user", "content": t} for t in row["history"]]), row["level"])
+        for row in corpus.risk(split)
+    ]
+    return found + [(e["statement"], "none") for e in corpus.entries(split)[::2]]
+
+
+class ClassLoss(nn.Module):
+    """Cross-entropy of a linear layer over the sentence vector; sums over texts with one label each."""
+
+    def __init__(self, model, classes: int) -> None:
+        super().__init__()
+        self.model = model
+        self.head = nn.Linear(model.get_embedding_dimension(), classes)
+
+    def forward(self, sentence_features, labels):
+        vectors = self.model(next(iter(sentence_features)))["sentence_embedding"]
+        # Unit vectors give timid scores: scaled to the length that a 384-wide layer expects.
+        return nn.functional.cross_entropy(self.head(vectors * vectors.shape[1] ** 0.5), labels)
+
+
+def _labelled(texts: list[str], labels: list[str], seed: int, most: int | None):
+    from datasets import Dataset
+
+    names = sorted(set(labels))
+    rows = [{"text": t, "label": names.index(y)} for t, y in zip(texts, labels, strict=True)]
+    random.Random(seed).shuffle(rows)
+    return Dataset.from_list(rows[:most]), len(names)
+
+
+def train(
+    out: Path, *, start: Path | None = None, epochs: float = 1, batch: int = 32, learning_rate: float = 5e-5, seed: int = 0,
+    near: int | None = None, together: int | None = None,
+) -> Path:  # fmt: skip
+    """Write the fine-tuned encoder into `out` as float16 (45 MB); its scores differ from float32 in the fourth digit.
+
+    `start` goes on from an encoder instead of all-MiniLM-L6-v2; `near` and `together` cap the rows of those aims.
+    """
     from datasets import Dataset
     from sentence_transformers import (
         SentenceTransformer,
@@ -35,17 +102,28 @@ def train(out: Path, *, epochs: float = 1, batch: int = 32, learning_rate: float
     )
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
-    model = SentenceTransformer(str(minilm_folder()), device="cuda" if torch.cuda.is_available() else "cpu")
-    model.max_seq_length = 128
+    gpu = torch.cuda.is_available()
+    model = SentenceTransformer(
+        str(start or minilm_folder()), device="cuda" if gpu else "cpu", model_kwargs={"dtype": "float32"}
+    )
+    model.max_seq_length = LENGTH
+    texts, whys, _ = zip(*pairs(), strict=True)
+    pair_rows, reasons = _labelled(list(texts), list(whys), seed, together)
+    said, levels = zip(*messages(), strict=True)
+    risk_rows, kinds = _labelled(list(said), list(levels), seed, None)
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(out / "checkpoints"), num_train_epochs=epochs, per_device_train_batch_size=batch, learning_rate=learning_rate,
-        warmup_steps=0.1, bf16=True, use_cpu=not torch.cuda.is_available(), seed=seed, logging_steps=20, save_steps=100, save_total_limit=1, report_to="none",
+        warmup_steps=0.1, bf16=True, use_cpu=not gpu, seed=seed, logging_steps=20, save_steps=100, save_total_limit=1, report_to="none",
     )  # fmt: skip
     trainer = SentenceTransformerTrainer(
         model=model,
         args=arguments,
-        train_dataset=Dataset.from_list(triples(seed)),
-        loss=MultipleNegativesRankingLoss(model),
+        train_dataset={"near": Dataset.from_list(triples(seed, near)), "pair": pair_rows, "risk": risk_rows},
+        loss={
+            "near": MultipleNegativesRankingLoss(model),
+            "pair": ClassLoss(model, reasons),
+            "risk": ClassLoss(model, kinds),
+        },
     )
     trainer.train(resume_from_checkpoint=bool(list((out / "checkpoints").glob("checkpoint-*"))))
     model.max_seq_length = 256

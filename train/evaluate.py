@@ -49,7 +49,7 @@ def generator(count: int = 100, n: int = 8, seed: int = 0) -> dict:
     known = {
         tuple(w[i : i + 8])
         for e in corpus.entries("train")
-        for r in e["reflections"]
+        for r in corpus.good(e)
         for w in [words(r.lower())]
         for i in range(len(w) - 7)
     }

@@ -3,22 +3,35 @@
 import json
 import random
 import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from therapist.conversation import Message
-from therapist.reranker import FOLDER, PARTS, Bank, Calibration, Reranker, SentenceEncoder, bank_hash
+from therapist.heads import Head
+from therapist.reranker import (
+    FOLDER,
+    PARTS,
+    Bank,
+    Calibration,
+    Candidate,
+    Reranker,
+    SentenceEncoder,
+    bank_hash,
+    read_together,
+)
 from therapist.vetting import vet
 from train import corpus
-from train.warm_start import minilm_folder
 
 PRECISION = 0.9
 """Of what qualifies on the dev split, so much must be good replies; the threshold is the lowest that keeps to it. The
 split holds as many rejected replies as good ones, most of them near misses; drafts are seldom so hard to tell apart."""
-SIGNS = {"reference": 1, "anti": -1, "fit": 1, "detail": 1, "novelty": 1, "brevity": 1}
+SIGNS = {"sayable": 1, "reference": 1, "anti": -1, "fit": 1, "detail": 1, "novelty": 1, "brevity": 1}
 "Which way each part must pull. A part that the data pulls the other way gets the weight 0: it would punish what it rewards."
 FIELDS = ("id", "concern", "statement", "reflections", "rejected")
+REFERENCES = 4
+"Good replies kept of an entry in the bank, the plain ones first."
 
 
 def choose_bank(most: int, seed: int) -> list[dict]:
@@ -26,7 +39,8 @@ def choose_bank(most: int, seed: int) -> list[dict]:
     rng = random.Random(seed)
     by_concern: dict[str, list[dict]] = {}
     for entry in corpus.entries("train"):
-        by_concern.setdefault(entry["concern"], []).append({k: entry[k] for k in FIELDS})
+        row = {**entry, "reflections": corpus.good(entry)[:REFERENCES]}
+        by_concern.setdefault(entry["concern"], []).append({k: row[k] for k in FIELDS})
     share = max(1, most // max(1, len(by_concern)))
     return [e for rows in by_concern.values() for e in rng.sample(rows, min(share, len(rows)))]
 
@@ -41,27 +55,68 @@ def embed(entries: list[dict], encoder: SentenceEncoder) -> dict[str, np.ndarray
     return {name: encoder.encode(texts).astype("float16") for name, texts in groups.items()}
 
 
-def examples(entries: list[dict], reranker: Reranker, *, in_bank: bool) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Parts `[replies, parts]`, whether each is a good reply, and the entry it belongs to; vetoed replies are left out.
+def sayable_head(encoder: SentenceEncoder, most: int, seed: int) -> Head:
+    """Whether a reply may be said, and why not, from statement and reply read together; of the training split."""
+    from sklearn.linear_model import LogisticRegression
 
-    An entry of the bank is judged without itself, or it would find its own replies.
-    """
-    rows, good, owner = [], [], []
-    place = {e["id"]: i for i, e in enumerate(reranker.bank.entries)}
-    for entry in entries:
-        texts = [*entry["reflections"], *(r["text"] for r in entry["rejected"])]
-        history: list[Message] = entry.get("history", [])
-        said = [m["content"] for m in history if m["role"] == "assistant"]
-        vectors = reranker.encoder.encode([entry["statement"], *texts, *said])
-        told = " ".join([*(m["content"] for m in history if m["role"] == "user"), entry["statement"]])
-        judged = reranker.judge(vectors[0], told, texts, vectors[1 : 1 + len(texts)], vectors[1 + len(texts) :],
-                                without=place.get(entry["id"]) if in_bank else None)  # fmt: skip
-        for i, candidate in enumerate(judged):
-            if not vet(candidate.text, entry["statement"], history):
-                rows.append([candidate.parts[p] for p in PARTS])
-                good.append(i < len(entry["reflections"]))
-                owner.append(entry["id"])
-    return np.array(rows), np.array(good), owner
+    from train.encoder import pairs
+
+    rows = pairs("train")
+    rows = random.Random(seed).sample(rows, min(most, len(rows)))
+    texts, whys, _ = zip(*rows, strict=True)
+    return Head.fitted(LogisticRegression(C=1.0, max_iter=300).fit(encoder.encode(texts), whys))
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Replies that passed the gate: their parts `[replies, parts]`, and what is known of each."""
+
+    parts: np.ndarray
+    good: np.ndarray
+    "Whether it may be said: written as good, or judged `say` or `acceptable`."
+    owner: list[str]
+    "The entry that it belongs to."
+    drafted: np.ndarray
+    "Whether our own generator wrote it."
+    why: list[str]
+    "The reason against it, or `good`."
+    found: list[str]
+    "The reason that the head finds likeliest."
+
+
+def examples(split: corpus.Split, reranker: Reranker) -> Examples:
+    """The corpus's replies and the judged drafts of a split, as the reranker sees them."""
+    cases = [
+        (e["id"], e["history"], e["statement"],
+         [*((r, True, False, "good") for r in corpus.good(e)), *((r["text"], False, False, r["why"]) for r in e["rejected"])])
+        for e in corpus.entries(split)
+    ]  # fmt: skip
+    cases += [
+        (row["entry"], row["history"], row["statement"],
+         [(row["reply"], row["judgement"] != "must-not", True, row["why"] if row["judgement"] == "must-not" else "good")])
+        for row in corpus.judged(split)
+    ]  # fmt: skip
+    kept: list[tuple] = []
+    for owner, history, statement, replies in cases:
+        replies = [r for r in replies if not vet(r[0], statement, history)]
+        candidates = score(reranker, statement, history, [r[0] for r in replies])
+        kept += [
+            ([c.parts[p] for p in PARTS], good, owner, drafted, why, c.reasons[0] if c.reasons else "good")
+            for c, (_, good, drafted, why) in zip(candidates, replies, strict=True)
+        ]
+    parts, good, owner, drafted, why, found = (list(column) for column in zip(*kept, strict=True))
+    return Examples(np.array(parts), np.array(good), owner, np.array(drafted), why, found)
+
+
+def score(reranker: Reranker, statement: str, history: list[Message], texts: list[str]) -> list[Candidate]:
+    """Candidates in the order of `texts`, unvetted."""
+    if not texts:
+        return []
+    said = [m["content"] for m in history if m["role"] == "assistant"]
+    together = [read_together(history, statement, t) for t in texts]
+    vectors = reranker.encoder.encode([statement, *texts, *together, *said])
+    told = " ".join([*(m["content"] for m in history if m["role"] == "user"), statement])
+    return reranker.judge(vectors[0], told, texts, *np.split(vectors[1:], [len(texts), 2 * len(texts)]))
 
 
 def threshold(probability: np.ndarray, good: np.ndarray, precision: float) -> float:
@@ -79,7 +134,7 @@ def calibrate(parts: np.ndarray, good: np.ndarray) -> tuple[dict[str, float], fl
     used = list(PARTS)
     while True:
         columns = parts[:, [PARTS.index(p) for p in used]]
-        model = LogisticRegression(max_iter=1000, class_weight="balanced").fit(columns, good)
+        model = LogisticRegression(max_iter=1000, C=10).fit(columns, good)
         wrong = [p for p, w in zip(used, model.coef_[0], strict=True) if w * SIGNS[p] < 0]
         if not wrong:
             break
@@ -109,11 +164,14 @@ def pairwise(probability: np.ndarray, good: np.ndarray, owner: list[str]) -> flo
 
 
 def build(
-    encoder_folder: Path | None = None, folder: Path = FOLDER, *, most: int = 2500, sampled: int = 1500, seed: int = 0
+    encoder_folder: Path | None = None, folder: Path = FOLDER, *, most: int = 2500, pairs: int = 20000, seed: int = 0
 ) -> dict:
-    """Write the artefact into `folder`; returns what was measured on the test split."""
+    """Write the artefact into `folder`; returns what was measured on the test split.
+
+    The bank and the head come from the training split, calibration and threshold from the dev split: on the training
+    split the encoder knows every answer, and would be trusted too much.
+    """
     from safetensors.numpy import save_file
-    from sklearn.metrics import roc_auc_score
 
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "encoder"
@@ -124,28 +182,55 @@ def build(
     entries = choose_bank(most, seed)
     vectors = embed(entries, encoder)
     bank = Bank(entries, {k: v.astype("float32") for k, v in vectors.items()})
-    flat = Calibration(dict.fromkeys(PARTS, 0.0), 0.0, 0.0, encoder.sha256, bank_hash(entries))
-    blank = Reranker(encoder, bank, flat)
-    sample = random.Random(seed).sample(corpus.entries("train"), min(sampled, len(corpus.entries("train"))))
-    parts, good, _ = examples(sample, blank, in_bank=True)
-    weights, bias = calibrate(parts, good)
-    dev_parts, dev_good, _ = examples(corpus.entries("dev"), blank, in_bank=False)
-    cut = threshold(probabilities(dev_parts, weights, bias), dev_good, PRECISION)
-    calibration = Calibration(weights, bias, cut, encoder.sha256, bank_hash(entries))
+    head = sayable_head(encoder, pairs, seed)
+    flat = Calibration(dict.fromkeys(PARTS, 0.0), 0.0, 1.0, encoder.sha256, bank_hash(entries), head.names)
+    blank = Reranker(encoder, bank, head, flat)
+    dev = examples("dev", blank)
+    weights, bias = calibrate(dev.parts, dev.good)
+    p = probabilities(dev.parts, weights, bias)
+    chosen = dev.drafted if dev.drafted.any() else np.ones(len(p), bool)
+    cut = threshold(p[chosen], dev.good[chosen], PRECISION)
+    calibration = Calibration(weights, bias, cut, encoder.sha256, bank_hash(entries), head.names)
     (folder / "bank.jsonl").write_text(
         "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in entries), encoding="utf-8"
     )
-    save_file(vectors, folder / "bank.safetensors")
-    (folder / "calibration.json").write_text(json.dumps(calibration.__dict__, indent=1))
-    test_parts, test_good, owner = examples(corpus.entries("test"), blank, in_bank=False)
-    p = probabilities(test_parts, weights, bias)
-    return {
-        "bank entries": len(entries), "references": len(bank.references), "anti-references": len(bank.antis), "weights": weights, "threshold": cut,
-        "test replies": len(p), "AUC": float(roc_auc_score(test_good, p)), "pairwise": pairwise(p, test_good, owner),
-        "precision of what qualifies": float(test_good[p >= cut].mean()), "good replies that qualify": float((p[test_good] >= cut).mean()),
+    save_file(vectors | head.tensors("sayable"), folder / "bank.safetensors")
+    (folder / "calibration.json").write_text(json.dumps(asdict(calibration), indent=1))
+    return {"bank entries": len(entries), "references": len(bank.references), "anti-references": len(bank.antis), "weights": weights,
+            "threshold": cut, **measure(examples("test", blank), weights, bias, cut)}  # fmt: skip
+
+
+def measure(test: Examples, weights: dict[str, float], bias: float, cut: float) -> dict:
+    """The figures of the test split."""
+    from sklearn.metrics import roc_auc_score
+
+    p = probabilities(test.parts, weights, bias)
+    written, drafted = ~test.drafted, test.drafted
+    bad = [(w, f) for w, f, good in zip(test.why, test.found, test.good, strict=True) if not good and f != "repeats"]
+    figures = {
+        "replies of authors": int(written.sum()), "AUC on them": float(roc_auc_score(test.good[written], p[written])),
+        "pairwise": pairwise(p[written], test.good[written], [o for o, w in zip(test.owner, written, strict=True) if w]),
+        "expected calibration error": calibration_error(p, test.good),
+        "reason named as judged": sum(w == f for w, f in bad) / max(1, len(bad)),
+        "good replies of authors that qualify": float((p[written & test.good] >= cut).mean()),
     }  # fmt: skip
+    if drafted.any():
+        kept = drafted & (p >= cut)
+        figures |= {
+            "judged drafts": int(drafted.sum()), "of them may be said": float(test.good[drafted].mean()),
+            "AUC on drafts": float(roc_auc_score(test.good[drafted], p[drafted])),
+            "drafts that qualify": float((p[drafted] >= cut).mean()), "of what qualifies may be said": float(test.good[kept].mean()) if kept.any() else None,
+        }  # fmt: skip
+    return figures
 
 
-def plain_minilm() -> Path:
-    """The encoder to begin with."""
-    return minilm_folder()
+def calibration_error(probability: np.ndarray, good: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error: mean distance of a bin's mean probability from its share of good replies."""
+    place = np.minimum((probability * bins).astype(int), bins - 1)
+    return float(
+        sum(
+            abs(probability[place == b].mean() - good[place == b].mean()) * (place == b).mean()
+            for b in range(bins)
+            if (place == b).any()
+        )
+    )

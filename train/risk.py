@@ -3,68 +3,91 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from therapist.conversation import Message, user
+from therapist.heads import Head
 from therapist.reranker import FOLDER, SentenceEncoder
 from therapist.risk import RANK, Risk, assess
-from therapist.risk_classifier import FILE, LEVELS, RiskClassifier, higher, reading
+from therapist.risk_classifier import BUCKETS, FILE, LEVELS, RiskClassifier, higher, letter_runs, reading
 from train import corpus
 
-FALSE_CRISIS, FALSE_CONCERN = 0.03, 0.08
+FALSE = {"crisis": 0.03, "concern": 0.06}
 "Shares of harmless dev messages that the classifier alone may call a crisis, or at least a concern."
-
-
-def sentences(split: corpus.Split) -> list[dict]:
-    """Risk sentences of a split."""
-    return [
-        row for row in corpus.lines(corpus.FOLDER / "risk.jsonl") if corpus.splits().get(row["id"], "train") == split
-    ]
 
 
 def turns(row: dict) -> list[Message]:
     return [user(text) for text in row["history"]]
 
 
-def fit() -> dict:
-    """Write the classifier; returns the figures of patterns alone, and of both, on the test split."""
-    from safetensors.numpy import save_file
+def run_matrix(texts: list[str]) -> Any:
+    """Letter runs as a sparse matrix [texts, buckets], each row of length 1."""
+    from scipy.sparse import csr_matrix
+
+    found = [letter_runs(text) for text in texts]
+    places = np.concatenate([[0], np.cumsum([len(f) for f in found])])
+    values = np.concatenate([np.full(len(f), len(f) ** -0.5) for f in found])
+    return csr_matrix((values, np.concatenate(found), places), shape=(len(texts), BUCKETS))
+
+
+def _softmax_model(features: Any, labels: Any, strength: float) -> Any:
     from sklearn.linear_model import LogisticRegression
 
-    encoder = SentenceEncoder(FOLDER / "encoder")
-    rows = sentences("train")
-    texts = [reading(row["message"], turns(row)) for row in rows]
+    return LogisticRegression(C=strength, max_iter=400, class_weight="balanced").fit(features, labels)
+
+
+def fit(encoder_folder: Path = FOLDER / "encoder") -> dict:
+    """Write the classifier; returns the figures of patterns alone, of spelling alone, and of all, on the test split."""
+    from safetensors.numpy import save_file
+
+    encoder = SentenceEncoder(encoder_folder)
+    rows = corpus.risk("train")
     # The person's ordinary troubles of the corpus are the commonest harmless messages there are.
-    calm = [e["statement"] for e in corpus.entries("train")][::8]
-    vectors = encoder.encode([*texts, *calm])
-    levels = np.array([LEVELS.index(row["level"]) for row in rows] + [0] * len(calm))
-    level = LogisticRegression(C=8, max_iter=2000).fit(vectors, levels)
+    texts = [reading(row["message"], turns(row)) for row in rows] + [
+        e["statement"] for e in corpus.entries("train")[::2]
+    ]
+    levels = np.array([LEVELS.index(row["level"]) for row in rows] + [0] * (len(texts) - len(rows)))
+    vectors, runs = encoder.encode(texts), run_matrix(texts)
     risky = [i for i, row in enumerate(rows) if row["level"] != "none" and row["kind"] != "none"]
-    kind = LogisticRegression(C=8, max_iter=2000).fit(vectors[risky], [rows[i]["kind"] for i in risky])
-    weights = {
-        "level": level.coef_, "level_bias": level.intercept_, "kind": kind.coef_, "kind_bias": kind.intercept_,
-    }  # fmt: skip
-    # Contiguous: the file format writes the memory as it lies, and the library's matrices lie transposed.
-    weights = {name: np.ascontiguousarray(w, np.float32) for name, w in weights.items()}
-    classifier = RiskClassifier(encoder, weights, list(kind.classes_), {"crisis": 1.0, "concern": 1.0})
-    thresholds = _thresholds(classifier, encoder)
+    kinds = [rows[i]["kind"] for i in risky]
+    level, kind = _softmax_model(vectors, levels, 4), _softmax_model(vectors[risky], kinds, 4)
+    spelled, spelled_kind = _softmax_model(runs, levels, 30), _softmax_model(runs[risky], kinds, 30)
+    weights = Head.fitted(level).tensors("level") | Head.fitted(kind).tensors("kind")
+    weights |= {name: w.astype("float16") for name, w in Head.fitted(spelled).tensors("runs").items()}
+    weights |= {name: w.astype("float16") for name, w in Head.fitted(spelled_kind).tensors("run_kinds").items()}
+    about: dict[str, Any] = {"encoder": encoder.sha256, "kinds": Head.fitted(kind).names}
+    about |= _weighed(RiskClassifier(encoder, weights, about), encoder)
     FILE.parent.mkdir(parents=True, exist_ok=True)
-    about = {"encoder": encoder.sha256, "kinds": list(kind.classes_), "thresholds": thresholds}
     save_file(weights, FILE, {"about": json.dumps(about)})
-    return {"thresholds": thresholds, **evaluate(RiskClassifier.load(encoder))}
+    return {"weights": {k: about[k] for k in ("both", "spelling")}, **evaluate(encoder)}
 
 
-def _thresholds(classifier: RiskClassifier, encoder: SentenceEncoder) -> dict[str, float]:
-    """The lowest thresholds that keep to the allowed false alarms on harmless dev messages and dev statements."""
-    harmless = [(row["message"], turns(row)) for row in sentences("dev") if row["level"] == "none"]
-    harmless += [(e["statement"], e["history"]) for e in corpus.entries("dev")]
-    found = classifier.probabilities(encoder.encode([reading(statement, history) for statement, history in harmless]))
-    danger, worry = found[:, 2], found[:, 1] + found[:, 2]
-    return {
-        "crisis": float(np.quantile(danger, 1 - FALSE_CRISIS)) + 1e-6,
-        "concern": float(np.quantile(worry, 1 - FALSE_CONCERN)) + 1e-6,
-    }
+def _weighed(classifier: RiskClassifier, encoder: SentenceEncoder) -> dict[str, Any]:
+    """What each reader is worth, and the thresholds that keep to the allowed false alarms, on the dev split."""
+    from sklearn.linear_model import LogisticRegression
+
+    rows = corpus.risk("dev")
+    calm = [reading(e["statement"], e["history"]) for e in corpus.entries("dev")]
+    texts = [reading(row["message"], turns(row)) for row in rows] + calm
+    levels = np.array([RANK[row["level"]] for row in rows] + [0] * len(calm))
+    seen = classifier.evidence(texts, encoder.encode(texts))
+    found: dict[str, Any] = {}
+    for readers, columns in (("both", seen), ("spelling", seen[:, :2])):
+        found[readers] = {}
+        for name, least in (("crisis", 2), ("concern", 1)):
+            model = LogisticRegression(C=1.0).fit(columns, levels >= least)
+            p = model.predict_proba(columns)[:, 1]
+            # Two kinds of harmless message, each within the limit: look-alikes, and ordinary troubles.
+            limits = [
+                np.quantile(p[: len(rows)][levels[: len(rows)] == 0], 1 - FALSE[name]),
+                np.quantile(p[len(rows) :], 1 - FALSE[name]),
+            ]
+            found[readers][name] = {
+                "weights": model.coef_[0].tolist(), "bias": float(model.intercept_[0]), "threshold": float(max(limits)) + 1e-6,
+            }  # fmt: skip
+    return found
 
 
 def wilson(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
@@ -81,21 +104,28 @@ def share(hits: int, total: int) -> str:
     return f"{hits / max(1, total):.3f} [{low:.3f}, {high:.3f}] of {total}"
 
 
-def evaluate(classifier: RiskClassifier) -> dict:
-    """Levels found on the test split, by patterns alone and with the classifier, with Wilson intervals."""
-    rows = sentences("test")
+def evaluate(encoder: SentenceEncoder) -> dict:
+    """Levels found on the test split, by patterns alone and with more and more readers, with Wilson intervals."""
+    rows, ordinary = corpus.risk("test"), corpus.entries("test")
     patterns = [assess(row["message"], turns(row)) for row in rows]
-    both = [
-        p if p.level == "crisis" else higher(p, classifier.assess(row["message"], turns(row)))
-        for p, row in zip(patterns, rows, strict=True)
-    ]
-    ordinary = corpus.entries("test")
-    calm = [
-        higher(assess(e["statement"], e["history"]), classifier.assess(e["statement"], e["history"])) for e in ordinary
-    ]
-    return {"patterns alone": _figures(rows, patterns), "with the classifier": _figures(rows, both),
-            "ordinary statements": {"crisis": share(sum(r.level == "crisis" for r in calm), len(calm)),
-                                    "at least concern": share(sum(r.level != "none" for r in calm), len(calm))}}  # fmt: skip
+    figures = {"patterns alone": _figures(rows, patterns)}
+    for name, classifier in (
+        ("with spelling", RiskClassifier.load(None)),
+        ("with both readers", RiskClassifier.load(encoder)),
+    ):
+        found = [
+            p if p.level == "crisis" else higher(p, classifier.assess(row["message"], turns(row)))
+            for p, row in zip(patterns, rows, strict=True)
+        ]
+        calm = [
+            higher(assess(e["statement"], e["history"]), classifier.assess(e["statement"], e["history"]))
+            for e in ordinary
+        ]
+        figures[name] = _figures(rows, found) | {
+            "ordinary statements called crisis": share(sum(r.level == "crisis" for r in calm), len(calm)),
+            "ordinary statements called at least concern": share(sum(r.level != "none" for r in calm), len(calm)),
+        }
+    return figures
 
 
 def _figures(rows: list[dict], found: list[Risk]) -> dict:
@@ -124,16 +154,16 @@ def _figures(rows: list[dict], found: list[Risk]) -> dict:
 
 def write_safety(figures: dict, path: Path = Path("SAFETY.md")) -> None:
     """Put the figures between their marks in SAFETY.md."""
-    alone, both = figures["patterns alone"], figures["with the classifier"]
-    names = [name for name, value in both.items() if isinstance(value, str)]
-    rows = [f"| {name} | {alone[name]} | {both[name]} |" for name in names]
-    for group in ("crisis found, by kind", "crisis found, by language"):
-        rows += [f"| {group}: {key} | {alone[group][key]} | {both[group][key]} |" for key in both[group]]
-    rows += [
-        f"| the corpus's ordinary statements: {key} | | {value} |"
-        for key, value in figures["ordinary statements"].items()
-    ]
-    table = "\n".join(["| share | patterns alone | with the classifier |", "| --- | --- | --- |", *rows])
+    columns = ["patterns alone", "with spelling", "with both readers"]
+    rows = []
+    for name, value in figures[columns[-1]].items():
+        groups = value if isinstance(value, dict) else {"": value}
+        for key in groups:
+            cells = [figures[c].get(name, {}) if key else figures[c].get(name, "") for c in columns]
+            rows.append(
+                f"| {name}{': ' + key if key else ''} | " + " | ".join(c[key] if key else c for c in cells) + " |"
+            )
+    table = "\n".join([f"| share | {' | '.join(columns)} |", "| --- | --- | --- | --- |", *rows])
     text = path.read_text(encoding="utf-8")
     before, _, rest = text.partition("<!-- figures -->")
     after = rest.partition("<!-- end of figures -->")[2]
