@@ -139,3 +139,30 @@ def test_models_that_do_not_load_leave_the_written_texts(tmp_path):
 
 def test_a_failing_risk_assessment_counts_as_a_crisis(therapist):
     assert therapist.assess("hello", history=[{"role": "user"}]).level == "crisis"  # ty: ignore
+
+
+@pytest.mark.parametrize(
+    ("statement", "asked"),
+    [
+        ("Ich will nicht mehr leben, ich bringe mich heute um.", "Denkst du daran, dir das Leben zu nehmen?"),
+        ("Quiero morir, voy a suicidarme esta noche.", "¿"),
+        ("Je veux mourir, je vais me suicider ce soir.", "Est-ce que tu penses"),
+    ],
+)
+def test_who_is_in_danger_is_answered_in_the_language_they_write(therapist, statement, asked):
+    reply = therapist.respond(statement, country="DE", language="en")
+    assert reply.route == "crisis" and asked in reply.text
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("Meine Freundin und ich haben uns gestern wegen der Wohnung gestritten.", "auf Englisch"),
+        ("Hier j'ai raté mon examen de conduite et mon père est déçu.", "anglais"),
+        ("أمي مريضة منذ شهر وأنا أعتني بها كل يوم", "بالإنجليزية"),
+    ],
+)
+def test_who_writes_another_language_is_told_what_the_model_can_do(therapist, drafting, statement, said):
+    generator = drafting("You said something, and it stays with you.")
+    reply = therapist.respond(statement)
+    assert reply.route == "clarify" and said in reply.text and not generator.calls

@@ -17,6 +17,7 @@ FROZEN = {
     "en/referral.json": "9ba240d83e6a4a2b60cd783af2742dd68f6163dfe56eb59b25e0b588754afa3d",
     "helplines.json": "b8e95d037d2e1f852d5c929f2dccbfdebcedefb60134f33ad0ca669de811e9c9",
 }
+LANGUAGES = sorted(path.parent.name for path in protocol.DATA.glob("*/protocol.json"))
 KINDS = list(json.loads((protocol.DATA / "en" / "protocol.json").read_text(encoding="utf-8"))["crisis"])
 FORBIDDEN = re.compile(
     r"\b(promise|contract|disorder|diagnos(?:e|is)|selfish|everything will be fine|i can't talk about|aren't you\?|"
@@ -39,7 +40,7 @@ def test_fixed_texts_are_changed_only_on_purpose(name, sha256):
     assert found == sha256, f"{name} was changed. Let a second person read it, then freeze it again with {found}."
 
 
-@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_block_is_said_twice_in_four_crisis_answers(kind, language):
     blocks = [b for text in said(kind, 4, country="GB", language=language) for b in text.split("\n\n")]
@@ -83,8 +84,24 @@ def test_no_crisis_answer_promises_diagnoses_or_leads(kind, country):
         assert "{" not in text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_the_blocks_and_the_places_of_the_english_texts(language):
+    def places(value):
+        if isinstance(value, dict):
+            return {k: places(v) for k, v in value.items()}
+        return sorted(set(re.findall(r"{\w+}", " ".join(value)))) if isinstance(value, list) else None
+
+    english, own = (
+        json.loads((protocol.DATA / name / "protocol.json").read_text(encoding="utf-8")) for name in ("en", language)
+    )
+    for key in ("crisis", "now", "help"):
+        assert places(own[key]) == places(english[key]), key
+    for kind in english["crisis"]:
+        assert len(own["crisis"][kind]["ask"]) == len(english["crisis"][kind]["ask"]) >= 3
+
+
 def test_a_language_without_texts_gets_english_with_the_country_of_the_person():
-    assert "112" in said("suicide", 1, country="NL", language="nl")[0]
+    assert "112" in said("suicide", 1, country="SE", language="sv")[0]
 
 
 def test_spanish_is_answered_in_spanish():

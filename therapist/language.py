@@ -1,12 +1,18 @@
-"""Words of a language that the library itself needs: stop words, and what counts as too vague to reflect."""
+"""Which language a person writes, and the words of a language that the library itself needs."""
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
-from therapist.text import words
+from therapist.text import letter_runs, words
 
 DATA = Path(__file__).parent / "data"
+LANGUAGES_FILE = DATA / "languages.safetensors"
+SURE = 0.8
+"Probability from which a language is named; below it nobody's language is guessed."
+LETTERS = 6
+"Letters below which a text (ok, hm) belongs to every language."
 
 
 @cache
@@ -30,3 +36,37 @@ def too_vague(statement: str, language: str = "en") -> bool:
 def open_questions(language: str = "en") -> list[str]:
     """Ways to invite somebody who has said little."""
     return list(_table(language)["open_questions"])
+
+
+@lru_cache(maxsize=64)
+def written_in(text: str) -> str | None:
+    """The language of a text as a BCP 47 code, or None when it is short, mixed or unknown."""
+    if sum(c.isalpha() for c in text) < LETTERS or not LANGUAGES_FILE.exists():
+        return None
+    import numpy as np
+
+    names, weights, bias = _spelling_of_languages()
+    runs = letter_runs(text[:1000].lower())
+    scores = weights[:, runs].sum(1) / len(runs) ** 0.5 + bias
+    likely = np.exp(scores - scores.max())
+    likely /= likely.sum()
+    return names[int(likely.argmax())] if likely.max() >= SURE else None
+
+
+@cache
+def _spelling_of_languages() -> tuple[list[str], Any, Any]:
+    from safetensors import safe_open
+
+    with safe_open(LANGUAGES_FILE, "numpy") as opened:
+        names = opened.metadata()["names"].split()
+        return (
+            names,
+            opened.get_tensor("language").astype("float32"),
+            opened.get_tensor("language_bias").astype("float32"),
+        )
+
+
+def only_english(language: str) -> list[str]:
+    """What to say to somebody who writes a language that the embedded model cannot; empty for English."""
+    path = DATA / language / "language.json"
+    return list(_table(language).get("only_english", [])) if path.exists() else []

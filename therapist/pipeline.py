@@ -12,12 +12,12 @@ from typing import Literal
 from therapist import generators, protocol
 from therapist.conversation import Message, user
 from therapist.errors import GeneratorError, TherapistError
-from therapist.language import open_questions, too_vague
+from therapist.language import only_english, open_questions, too_vague, written_in
 from therapist.referral import Referral, refer
 from therapist.reranker import Candidate, Reranker
 from therapist.risk import Risk, assess
 from therapist.risk_classifier import RiskClassifier, higher
-from therapist.settings import Settings
+from therapist.settings import EMBEDDED, Settings
 
 log = logging.getLogger(__name__)
 Route = Literal["reply", "clarify", "referral", "crisis"]
@@ -109,13 +109,16 @@ class Therapist:
             statement: what the person just said.
             history: earlier turns, oldest first, without the statement.
             country: ISO 3166 code for the helplines; None gives the directory.
-            language: BCP 47 code of the written texts.
+            language: BCP 47 code of the written texts, where the statement does not show what the person writes.
             n: candidates to draft, 1 to 16; None takes the settings' n.
             seed: makes the drafts repeatable.
         """
         started = time.perf_counter()
         country, language = country or self.settings.country or None, language or self.settings.language
         risk = self.assess(statement, history)
+        # In danger nobody should have to read a second language, whatever the page is set to.
+        spoken = written_in(statement)
+        language = spoken or language
         candidates: tuple[Candidate, ...] = ()
 
         def answer(text: str, route: Route, *, referral: Referral | None = None, model: str = WRITTEN) -> Reply:
@@ -126,6 +129,8 @@ class Therapist:
             return answer(protocol.crisis_text(risk, **said_to), "crisis")
         if risk.level == "none" and (written := protocol.written_answer(statement, history, language, country)):
             return answer(written, "reply")
+        if risk.level == "none" and self._cannot_speak(spoken):
+            return answer(protocol.only_english_text(language, history, country), "clarify")
         if risk.level == "none" and too_vague(statement):
             return answer(_unsaid(open_questions(), history), "clarify")
         candidates = self._candidates(statement, history, n, seed)
@@ -138,6 +143,10 @@ class Therapist:
             return answer(best.text, "reply", model=self.model)
         referral = self.refer(statement, country, language)
         return answer(referral.text, "referral", referral=referral)
+
+    def _cannot_speak(self, spoken: str | None) -> bool:
+        """Whether only gibberish would come: the embedded model knows English, others must know for themselves."""
+        return self.settings.model == EMBEDDED and not self.settings.base_url and bool(only_english(spoken or "en"))
 
     def _candidates(
         self, statement: str, history: Sequence[Message], n: int | None, seed: int | None

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from therapist.conversation import Message
+from therapist.language import only_english
 from therapist.referral import Helpline, emergency_number, helplines
 from therapist.risk import Risk, plain
 
@@ -75,6 +76,11 @@ def written_answer(
         if _matches(tuple(question["patterns"]), asked):
             return _fresh(question["answers"], history).format(**_facts(words, country, None))
     return None
+
+
+def only_english_text(language: str, history: Sequence[Message], country: str | None = None) -> str:
+    """For somebody who writes a language that the model cannot: what it can do, and where a person is."""
+    return _fresh(only_english(language), history).format(**_facts(_words(language), country, None))
 
 
 def disclosure(language: str = "en") -> str:

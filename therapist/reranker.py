@@ -116,13 +116,11 @@ class Bank:
             if len(vectors[name]) != len(rows):
                 raise ArtefactError(f"The bank has {len(rows)} {name} but {len(vectors[name])} vectors. {REBUILD}")
 
-    def near(self, statement: Any, *, without: int | None = None) -> Any:
-        """Indices of the entries nearest to a statement's embedding, nearest first; `without` leaves one entry out."""
+    def near(self, statement: Any) -> Any:
+        """Indices of the entries nearest to a statement's embedding, nearest first."""
         import numpy as np
 
         likeness = self.vectors["statements"] @ statement
-        if without is not None:
-            likeness[without] = -2
         k = min(NEIGHBOURS, len(likeness))
         best = np.argpartition(-likeness, k - 1)[:k]
         return best[np.argsort(-likeness[best])]
@@ -163,6 +161,12 @@ def brevity(text: str) -> float:
     """1 for 8 to 45 words, the length that the corpus asks of a reply, falling to 0 at 0 and at 75 words."""
     n = len(words(text))
     return max(0.0, min(1.0, n / 8, (75 - n) / 30))
+
+
+def _log_odds(probability: float) -> float:
+    """Log-odds between -6 and 6: beyond that nothing is surer."""
+    p = min(1 - 1e-9, max(1e-9, probability))
+    return max(-6.0, min(6.0, math.log(p / (1 - p))))
 
 
 class Reranker:
@@ -224,15 +228,15 @@ class Reranker:
         return tuple(sorted(ranked, key=lambda c: (c.qualifies, c.score), reverse=True))
 
     def judge(
-        self, statement: Any, told: str, texts: Sequence[str], vectors: Any, together: Any, said: Any, *, without: int | None = None,
-    ) -> list[Candidate]:  # fmt: skip
+        self, statement: Any, told: str, texts: Sequence[str], vectors: Any, together: Any, said: Any
+    ) -> list[Candidate]:
         """Parts and score of each text, before any vetting. `told` is all that the person said, for the details.
 
         `vectors` are of the texts alone, `together` of each text read behind the statement, `said` of earlier replies.
         """
         import numpy as np
 
-        near = self.bank.near(statement, without=without)
+        near = self.bank.near(statement)
         references, antis = self.bank.rows(near)
         to_references = vectors @ self.bank.vectors["references"][references].T
         to_antis = vectors @ self.bank.vectors["antis"][antis].T
@@ -243,9 +247,7 @@ class Reranker:
         for i, text in enumerate(texts):
             parts = {
                 # Log-odds, as everything else in the calibration; beyond 6 they are no surer.
-                "sayable": max(
-                    -6.0, min(6.0, math.log(classes[i, good] + 1e-9) - math.log(1 - classes[i, good] + 1e-9))
-                ),
+                "sayable": _log_odds(float(classes[i, good])),
                 "reference": float(np.sort(to_references[i])[-TOP:].mean()),
                 "anti": float(np.sort(to_antis[i])[-TOP:].mean()),
                 # Likeness to the statement beyond 0.7 is echo and earns nothing more.

@@ -7,7 +7,6 @@ can raise a level and never lower one.
 """
 
 import json
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,34 +16,18 @@ from therapist.errors import ArtefactError
 from therapist.heads import Head
 from therapist.reranker import Encoder
 from therapist.risk import RANK, Level, Risk, plain
+from therapist.text import letter_runs
 
 FILE = Path(__file__).parent / "data" / "risk" / "classifier.safetensors"
 LEVELS: tuple[Level, ...] = ("none", "concern", "crisis")
 TURNS = 2
 "Earlier turns of the person that are read with a message: more would thin it out in the vector of the whole."
-BUCKETS = 1 << 17
-"Places that letter runs are hashed to; 30,000 distinct runs occur in the risk sentences."
-RUNS = range(2, 6)
 
 
 def reading(statement: str, history: Sequence[Message]) -> str:
     """What is given to the readers: the message behind the person's turns just before it."""
     before = [m["content"] for m in history if m["role"] == "user"][-TURNS:]
     return " . ".join([*before, statement])
-
-
-def letter_runs(text: str) -> Any:
-    """Buckets of the distinct letter runs of a text, as the patterns meet it: int64 [runs], sorted."""
-    import numpy as np
-
-    found = set()
-    for word in plain(text).split():
-        padded = f" {word} ".encode() if word.isascii() else f" {word} "
-        for n in RUNS:
-            for i in range(max(1, len(padded) - n + 1)):
-                run = padded[i : i + n]
-                found.add(zlib.crc32(run if isinstance(run, bytes) else run.encode()) % BUCKETS)
-    return np.array(sorted(found), np.int64)
 
 
 class RiskClassifier:
@@ -108,13 +91,13 @@ class RiskClassifier:
 
     def _spelled(self, text: str) -> Any:
         """Probabilities of the levels by spelling, float32 [3]."""
-        return _softmax(_summed(self._runs, letter_runs(text)) + self._runs_bias)
+        return _softmax(_summed(self._runs, letter_runs(plain(text))) + self._runs_bias)
 
     def _kind_of(self, text: str, vectors: Any) -> str:
         """The likeliest kind, both readers counting alike."""
         import numpy as np
 
-        seen = np.log(_softmax(_summed(self._run_kinds, letter_runs(text)) + self._run_kinds_bias) + 1e-9)
+        seen = np.log(_softmax(_summed(self._run_kinds, letter_runs(plain(text))) + self._run_kinds_bias) + 1e-9)
         if vectors is not None:
             seen = seen + np.log(self._kind.probabilities(vectors)[0] + 1e-9)
         return self._kind.names[int(seen.argmax())]

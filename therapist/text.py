@@ -7,6 +7,8 @@ because the page is public and a long message must not hold it up.
 
 import re
 import unicodedata
+import zlib
+from typing import Any
 
 _QUOTES = str.maketrans(dict.fromkeys("‘’‚‛′´`ʼʹ＇", "'"))
 _DOUBLE_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»″", '"'))
@@ -90,3 +92,23 @@ def _join_letters(run: re.Match[str]) -> str:
         parted = _SPLIT_WORDS.sub(lambda m: f" {m[0]} ", joined) if len(joined) > 8 else joined
         found.append(_SPACE.sub(" ", parted).strip())
     return " ".join(found)
+
+
+BUCKETS = 1 << 16
+"Places that letter runs are hashed to."
+RUNS = range(2, 6)
+
+
+def letter_runs(text: str) -> Any:
+    """Buckets of the distinct runs of two to five letters in a text, with the spaces around words: int64 [runs].
+
+    What languages and misspellings have in common with what is known; no vocabulary, no model.
+    """
+    import numpy as np
+
+    found = set()
+    for word in text.split():
+        padded = f" {word} "
+        for n in RUNS:
+            found |= {zlib.crc32(padded[i : i + n].encode()) % BUCKETS for i in range(max(1, len(padded) - n + 1))}
+    return np.array(sorted(found), np.int64)

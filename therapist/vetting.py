@@ -23,7 +23,7 @@ SAME = 0.88
 ECHO = 0.6
 "Share of the statement's words, in order, from which a reply only copies."
 PARROT = 0.75
-"Share of such words in the reply from which it adds nothing: a question or a feeling beside them makes it a reflection."
+"Share of such words in the reply from which it adds nothing: a question or a feeling makes it a reflection."
 ECHO_WORDS = 6
 "Statements shorter than this cannot be reflected without their words."
 GREETING = 0.8

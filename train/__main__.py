@@ -71,6 +71,12 @@ def _risk(options: argparse.Namespace) -> None:
     print(json.dumps(figures, indent=1))
 
 
+def _languages(options: argparse.Namespace) -> None:
+    from train import languages
+
+    print(json.dumps(languages.fit(), indent=1))
+
+
 def _publish(options: argparse.Namespace) -> None:
     from train import publish
 
@@ -112,6 +118,7 @@ def main(arguments: list[str]) -> int:
     reranker.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")
     reranker.set_defaults(run=_reranker)
     commands.add_parser("risk", help="fit the risk classifier, report on the test split").set_defaults(run=_risk)
+    commands.add_parser("languages", help="learn to tell languages apart").set_defaults(run=_languages)
     publish = commands.add_parser("publish", help="make a trained stage the embedded model")
     publish.add_argument("model", type=Path)
     publish.set_defaults(run=_publish)

@@ -30,7 +30,7 @@ def breaches(entries: list[dict], *, whole: bool = True) -> Iterator[str]:
     seen: dict[str, str] = {}
     for entry in entries:
         yield from _form(entry)
-        for reply in corpus.good(entry) if FIELDS <= set(entry) else ():
+        for reply in corpus.good(entry) if set(entry) >= FIELDS else ():
             if reply in seen:
                 yield f"{entry['id']} says what {seen[reply]} says: {reply!r}"
             seen[reply] = entry["id"]

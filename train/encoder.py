@@ -22,6 +22,8 @@ from train.warm_start import minilm_folder
 LENGTH = 128
 "Tokens that training reads; the finished encoder reads 256."
 GOOD = "good"
+DRAFTS = 3
+"Times that a judged draft counts: they are few, and what will be ranked is drafts."
 
 
 def triples(seed: int, most: int | None = None) -> list[dict[str, str]]:
@@ -50,7 +52,7 @@ def pairs(split: corpus.Split = "train") -> list[tuple[str, str, str]]:
     for row in corpus.judged(split):
         if row["judgement"] != "acceptable":
             why = GOOD if row["judgement"] == "say" else row["why"]
-            found.append((read_together(row["history"], row["statement"], row["reply"]), why, row["id"]))
+            found += [(read_together(row["history"], row["statement"], row["reply"]), why, row["id"])] * DRAFTS
     return found
 
 

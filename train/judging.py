@@ -9,9 +9,8 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from therapist import Settings
-from therapist.conversation import user
-from therapist.generators import LocalGenerator
+from therapist.conversation import Message, token_ids, user
+from therapist.generators import EMBEDDED_FOLDER
 from train import corpus
 
 JUDGEMENTS = ("say", "acceptable", "must-not")
@@ -19,14 +18,14 @@ JUDGEMENTS = ("say", "acceptable", "must-not")
 
 def draw(out: Path, *, train: int = 900, held: int = 300, drafts: int = 2, authors: int = 300, seed: int = 0) -> int:
     """Write drafts of the shipped generator for statements of every split, and some authors' replies among them."""
-    rng, model = random.Random(seed), LocalGenerator(Settings())
-    rows = []
+    rng = random.Random(seed)
+    rows, chosen = [], []
     for split, count in (("train", train), ("dev", held), ("test", held)):
         entries = corpus.entries(split)
-        for i, entry in enumerate(rng.sample(entries, min(count, len(entries)))):
-            told = [*entry["history"], user(entry["statement"])]
-            texts = list(dict.fromkeys(t.strip() for t in model.generate(told, 2 * drafts, seed=seed + i)))[:drafts]
-            rows += [_row(entry, text, "generator") for text in texts]
+        chosen += rng.sample(entries, min(count, len(entries)))
+    told = [[*e["history"], user(e["statement"])] for e in chosen]
+    for entry, texts in zip(chosen, sample(told, drafts, seed), strict=True):
+        rows += [_row(entry, text, "generator") for text in dict.fromkeys(texts)]
     for entry in rng.sample(corpus.entries(), authors):
         texts = [*corpus.good(entry), *(r["text"] for r in entry["rejected"])]
         rows.append(_row(entry, rng.choice(texts), "author"))
@@ -35,6 +34,29 @@ def draw(out: Path, *, train: int = 900, held: int = 300, drafts: int = 2, autho
         row["id"] = f"judged-{seed}-{i:04d}"
     out.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
     return len(rows)
+
+
+def sample(conversations: list[list[Message]], n: int, seed: int, batch: int = 24) -> list[list[str]]:
+    """n drafts of the shipped generator for each conversation, many at once, with its default sampling."""
+    import torch
+    from tqdm import tqdm
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_pretrained(EMBEDDED_FOLDER, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED_FOLDER, padding_side="left")
+    prompts = [token_ids(tokenizer, c)[-350:] for c in conversations]
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    found: list[list[str]] = [[] for _ in prompts]
+    for at in tqdm(range(0, len(order), batch), desc="drafting"):
+        rows = order[at : at + batch]
+        padded = tokenizer.pad({"input_ids": [prompts[i] for i in rows]}, return_tensors="pt")
+        with torch.inference_mode():
+            out = model.generate(**padded, num_return_sequences=n)
+        texts = tokenizer.batch_decode(out[:, padded["input_ids"].shape[1] :], skip_special_tokens=True)
+        for place, i in enumerate(rows):
+            found[i] = [t.strip() for t in texts[place * n : (place + 1) * n]]
+    return found
 
 
 def _row(entry: dict, text: str, origin: str) -> dict:

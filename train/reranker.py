@@ -24,9 +24,9 @@ from therapist.reranker import (
 from therapist.vetting import vet
 from train import corpus
 
-PRECISION = 0.9
-"""Of what qualifies on the dev split, so much must be good replies; the threshold is the lowest that keeps to it. The
-split holds as many rejected replies as good ones, most of them near misses; drafts are seldom so hard to tell apart."""
+QUALIFIES = 0.5
+"""Probability from which a candidate may be said: likelier right than wrong, by a calibration in which drafts count as much
+as the authors' replies. A precision of 0.9 on drafts would need a better judge of sense: no threshold reaches it, and all would be referred."""
 SIGNS = {"sayable": 1, "reference": 1, "anti": -1, "fit": 1, "detail": 1, "novelty": 1, "brevity": 1}
 "Which way each part must pull. A part that the data pulls the other way gets the weight 0: it would punish what it rewards."
 FIELDS = ("id", "concern", "statement", "reflections", "rejected")
@@ -61,9 +61,9 @@ def sayable_head(encoder: SentenceEncoder, most: int, seed: int) -> Head:
 
     from train.encoder import pairs
 
-    rows = pairs("train")
-    rows = random.Random(seed).sample(rows, min(most, len(rows)))
-    texts, whys, _ = zip(*rows, strict=True)
+    drafts = [r for r in pairs("train") if r[2].startswith("judged")]
+    written = [r for r in pairs("train") if not r[2].startswith("judged")]
+    texts, whys, _ = zip(*drafts, *random.Random(seed).sample(written, min(most, len(written))), strict=True)
     return Head.fitted(LogisticRegression(C=1.0, max_iter=300).fit(encoder.encode(texts), whys))
 
 
@@ -119,22 +119,14 @@ def score(reranker: Reranker, statement: str, history: list[Message], texts: lis
     return reranker.judge(vectors[0], told, texts, *np.split(vectors[1:], [len(texts), 2 * len(texts)]))
 
 
-def threshold(probability: np.ndarray, good: np.ndarray, precision: float) -> float:
-    """The lowest threshold above which at least `precision` of the replies are good."""
-    order = np.argsort(-probability)
-    kept = np.cumsum(good[order]) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero(kept >= precision)
-    return float(probability[order[enough[-1]]]) if len(enough) else 1.0
-
-
-def calibrate(parts: np.ndarray, good: np.ndarray) -> tuple[dict[str, float], float]:
+def calibrate(parts: np.ndarray, good: np.ndarray, weight: np.ndarray) -> tuple[dict[str, float], float]:
     """Weights that pull the right way, and the bias: a logistic model, fitted again without the parts that do not."""
     from sklearn.linear_model import LogisticRegression
 
     used = list(PARTS)
     while True:
         columns = parts[:, [PARTS.index(p) for p in used]]
-        model = LogisticRegression(max_iter=1000, C=10).fit(columns, good)
+        model = LogisticRegression(max_iter=1000, C=10).fit(columns, good, sample_weight=weight)
         wrong = [p for p, w in zip(used, model.coef_[0], strict=True) if w * SIGNS[p] < 0]
         if not wrong:
             break
@@ -164,7 +156,7 @@ def pairwise(probability: np.ndarray, good: np.ndarray, owner: list[str]) -> flo
 
 
 def build(
-    encoder_folder: Path | None = None, folder: Path = FOLDER, *, most: int = 2500, pairs: int = 20000, seed: int = 0
+    encoder_folder: Path | None = None, folder: Path = FOLDER, *, most: int = 2500, pairs: int = 10000, seed: int = 0
 ) -> dict:
     """Write the artefact into `folder`; returns what was measured on the test split.
 
@@ -186,10 +178,8 @@ def build(
     flat = Calibration(dict.fromkeys(PARTS, 0.0), 0.0, 1.0, encoder.sha256, bank_hash(entries), head.names)
     blank = Reranker(encoder, bank, head, flat)
     dev = examples("dev", blank)
-    weights, bias = calibrate(dev.parts, dev.good)
-    p = probabilities(dev.parts, weights, bias)
-    chosen = dev.drafted if dev.drafted.any() else np.ones(len(p), bool)
-    cut = threshold(p[chosen], dev.good[chosen], PRECISION)
+    weights, bias = calibrate(dev.parts, dev.good, equal(dev.drafted))
+    cut = QUALIFIES
     calibration = Calibration(weights, bias, cut, encoder.sha256, bank_hash(entries), head.names)
     (folder / "bank.jsonl").write_text(
         "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in entries), encoding="utf-8"
@@ -222,6 +212,11 @@ def measure(test: Examples, weights: dict[str, float], bias: float, cut: float) 
             "drafts that qualify": float((p[drafted] >= cut).mean()), "of what qualifies may be said": float(test.good[kept].mean()) if kept.any() else None,
         }  # fmt: skip
     return figures
+
+
+def equal(drafted: np.ndarray) -> np.ndarray:
+    """Weights with which drafts and authors' replies count alike, however many of each there are."""
+    return np.where(drafted, (~drafted).sum() / max(1, drafted.sum()), 1.0)
 
 
 def calibration_error(probability: np.ndarray, good: np.ndarray, bins: int = 10) -> float:

@@ -10,8 +10,9 @@ import numpy as np
 from therapist.conversation import Message, user
 from therapist.heads import Head
 from therapist.reranker import FOLDER, SentenceEncoder
-from therapist.risk import RANK, Risk, assess
-from therapist.risk_classifier import BUCKETS, FILE, LEVELS, RiskClassifier, higher, letter_runs, reading
+from therapist.risk import RANK, Risk, assess, plain
+from therapist.risk_classifier import FILE, LEVELS, RiskClassifier, higher, reading
+from therapist.text import BUCKETS, letter_runs
 from train import corpus
 
 FALSE = {"crisis": 0.03, "concern": 0.06}
@@ -49,7 +50,7 @@ def fit(encoder_folder: Path = FOLDER / "encoder") -> dict:
         e["statement"] for e in corpus.entries("train")[::2]
     ]
     levels = np.array([LEVELS.index(row["level"]) for row in rows] + [0] * (len(texts) - len(rows)))
-    vectors, runs = encoder.encode(texts), run_matrix(texts)
+    vectors, runs = encoder.encode(texts), run_matrix([plain(text) for text in texts])
     risky = [i for i, row in enumerate(rows) if row["level"] != "none" and row["kind"] != "none"]
     kinds = [rows[i]["kind"] for i in risky]
     level, kind = _softmax_model(vectors, levels, 4), _softmax_model(vectors[risky], kinds, 4)
