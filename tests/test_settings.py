@@ -27,8 +27,8 @@ def test_settings_cannot_be_changed_afterwards():
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"THERAPIST_N": "0"}, "THERAPIST_N must be 1 to 16, got 0. Try 4."),
-        ({"THERAPIST_N": "many"}, "THERAPIST_N must be a whole number, got 'many'. Try 4."),
+        ({"THERAPIST_N": "0"}, "THERAPIST_N must be 1 to 16, got 0. Try 8."),
+        ({"THERAPIST_N": "many"}, "THERAPIST_N must be a whole number, got 'many'. Try 8."),
         ({"THERAPIST_TEMPERATURE": "9"}, "THERAPIST_TEMPERATURE must be 0.01 to 2, got 9.0. Try 0.5."),
         ({"THERAPIST_COUNTRY": "Nigeria"}, "THERAPIST_COUNTRY must be a two-letter ISO 3166 code, got 'Nigeria'."),
         ({"THERAPIST_BASE_URL": "localhost:8000"}, "THERAPIST_BASE_URL must begin with http:// or https://"),

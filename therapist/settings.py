@@ -25,7 +25,7 @@ class Settings:
     "OpenAI-compatible server to draft with, such as http://127.0.0.1:8000/v1; empty to draft here."
     api_key: str = ""
     "Key for that server; prefer the variable THERAPIST_API_KEY, flags show in process lists."
-    n: int = 4
+    n: int = 8
     "Candidates drafted for a reply, 1 to 16."
     max_new_tokens: int = 60
     "Longest candidate, in tokens, 8 to 256."
