@@ -14,6 +14,10 @@ from therapist.risk import Risk
 FROZEN = {
     "en/protocol.json": "fabef6a0a9bbb8f5feaf23ce7a742071e85440631ceb198ae6dce8e57000a688",
     "es/protocol.json": "693eadd9992de85f2a986dc5d482781ca278ed3998dd1215f9c2833632d65ecb",
+    "de/protocol.json": "1f74b9b222031a6aec74037445359620b73e0e67287e26bacf8f7d67a5d70091",
+    "fr/protocol.json": "1e32cb8d08ee82d104e17f2e27c5bdbb12c4ed418a2912e2036658f59c012318",
+    "it/protocol.json": "35707782dcb5dd12b919990aaa7659c8eef6f3d18db90f2450f8a2da661ca8d0",
+    "nl/protocol.json": "a29f95a610f5ae018c0a1ce28a2472ef1da51ddd88f0f5c9b6ba7ee5ea637ebf",
     "en/referral.json": "9ba240d83e6a4a2b60cd783af2742dd68f6163dfe56eb59b25e0b588754afa3d",
     "helplines.json": "b8e95d037d2e1f852d5c929f2dccbfdebcedefb60134f33ad0ca669de811e9c9",
 }
