@@ -145,3 +145,9 @@ def test_long_texts_do_not_hold_it_up(piece):
     started = time.process_time()
     assess(text)
     assert time.process_time() - started < 0.5
+
+
+def test_a_short_english_form_means_nothing_in_other_languages():
+    assert assess("I think I od'd an hour ago").level == "crisis"
+    assert assess("wczoraj wrócił od babci zmęczony").level == "none"
+    assert assess("hij is de enige één die luistert").level == "none"

@@ -92,7 +92,7 @@ def plain(text: str) -> str:
     text = normalise(text).replace("'", "")
     text = re.sub(r"[.!?;:\u2026\u3002\uff01\uff1f\u0964]+", " . ", text)
     text = re.sub(r"[,\"()\[\]{}*_/\\~<>=+#\u2013\u2014-]+", " ", text)
-    text = re.sub(r"[a-z]+", _respell, text)
+    text = re.sub(r"[^\W\d_]+", _respell, text)
     return re.sub(r"\s+", " ", text).strip()
 
 

@@ -123,7 +123,7 @@ def main(arguments: list[str]) -> int:
     publish.add_argument("model", type=Path)
     publish.set_defaults(run=_publish)
     evaluate = commands.add_parser("evaluate", help="measure what ships")
-    evaluate.add_argument("what", choices=("generator", "replies", "time"))
+    evaluate.add_argument("what", choices=("generator", "replies", "reranker", "time"))
     evaluate.set_defaults(run=_evaluate)
     options = parser.parse_args(arguments)
     options.run(options)

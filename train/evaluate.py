@@ -137,4 +137,10 @@ def timing(repeats: int = 20) -> dict:
     }
 
 
-COMMANDS = {"generator": generator, "replies": replies, "time": timing}
+def _reranker() -> dict:
+    from train import compare
+
+    return compare.reranker()
+
+
+COMMANDS = {"generator": generator, "replies": replies, "reranker": _reranker, "time": timing}

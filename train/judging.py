@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
+from therapist.clauses import beginnings
 from therapist.conversation import Message, token_ids, user
 from therapist.generators import EMBEDDED_FOLDER
 from train import corpus
@@ -37,7 +38,7 @@ def draw(out: Path, *, train: int = 900, held: int = 300, drafts: int = 2, autho
 
 
 def sample(conversations: list[list[Message]], n: int, seed: int, batch: int = 24) -> list[list[str]]:
-    """n drafts of the shipped generator for each conversation, many at once, with its default sampling."""
+    """n drafts of the shipped generator for each conversation, begun as it begins them, many at once."""
     import torch
     from tqdm import tqdm
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -45,17 +46,20 @@ def sample(conversations: list[list[Message]], n: int, seed: int, batch: int = 2
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_pretrained(EMBEDDED_FOLDER, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(EMBEDDED_FOLDER, padding_side="left")
+    begun = [(i, words) for i, c in enumerate(conversations) for words in beginnings(c[-1]["content"], n)]
     prompts = [token_ids(tokenizer, c)[-350:] for c in conversations]
-    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    rows = [prompts[i] + tokenizer(words, add_special_tokens=False)["input_ids"] for i, words in begun]
+    order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
     found: list[list[str]] = [[] for _ in prompts]
     for at in tqdm(range(0, len(order), batch), desc="drafting"):
-        rows = order[at : at + batch]
-        padded = tokenizer.pad({"input_ids": [prompts[i] for i in rows]}, return_tensors="pt")
+        chosen = order[at : at + batch]
+        padded = tokenizer.pad({"input_ids": [rows[row] for row in chosen]}, return_tensors="pt")
         with torch.inference_mode():
-            out = model.generate(**padded, num_return_sequences=n)
+            out = model.generate(**padded)
         texts = tokenizer.batch_decode(out[:, padded["input_ids"].shape[1] :], skip_special_tokens=True)
-        for place, i in enumerate(rows):
-            found[i] = [t.strip() for t in texts[place * n : (place + 1) * n]]
+        for row, text in zip(chosen, texts, strict=True):
+            i, words = begun[row]
+            found[i].append((words + text).strip())
     return found
 
 

@@ -82,6 +82,7 @@ class Examples:
     "The reason against it, or `good`."
     found: list[str]
     "The reason that the head finds likeliest."
+    texts: list[str]
 
 
 def examples(split: corpus.Split, reranker: Reranker) -> Examples:
@@ -101,11 +102,11 @@ def examples(split: corpus.Split, reranker: Reranker) -> Examples:
         replies = [r for r in replies if not vet(r[0], statement, history)]
         candidates = score(reranker, statement, history, [r[0] for r in replies])
         kept += [
-            ([c.parts[p] for p in PARTS], good, owner, drafted, why, c.reasons[0] if c.reasons else "good")
+            ([c.parts[p] for p in PARTS], good, owner, drafted, why, c.reasons[0] if c.reasons else "good", c.text)
             for c, (_, good, drafted, why) in zip(candidates, replies, strict=True)
         ]
-    parts, good, owner, drafted, why, found = (list(column) for column in zip(*kept, strict=True))
-    return Examples(np.array(parts), np.array(good), owner, np.array(drafted), why, found)
+    parts, good, owner, drafted, why, found, text = (list(column) for column in zip(*kept, strict=True))
+    return Examples(np.array(parts), np.array(good), owner, np.array(drafted), why, found, text)
 
 
 def score(reranker: Reranker, statement: str, history: list[Message], texts: list[str]) -> list[Candidate]:

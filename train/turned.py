@@ -11,62 +11,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from therapist.clauses import clauses, turn
 from therapist.conversation import Message, assistant, user
-from therapist.text import words
 from train import corpus
 from train.sources import clean, rows, tidy
 
 FRAMES = json.loads((Path(__file__).parent / "turned.json").read_text(encoding="utf-8"))
-LENGTH = (3, 18)
-"Words of a clause that is said back; shorter says nothing, longer is an echo."
-_FIRST = re.compile(r"\b(?:i|i'm|i've|i'd|i'll|my|me|myself|mine)\b", re.I)
-_NOT = re.compile(
-    r"\b(?:you|your|yours|we|us|our|ours|we're|lol|haha|lmao|edit|reddit|sub|op|hi|hello|thanks|thank)\b|[\"?():;*…]|\.\.",
-    re.I,
-)
-_BEGINS = re.compile(
-    r"(?:i|i'm|i've|i'd|i'll|my|he|she|they|it|it's|he's|she's|the|this|that|there|now|even|every|nobody|everyone|sometimes|people|no|one|some|all|a|when|[A-Z][a-z]+)\b",
-    re.I,
-)
-_COMMAND = re.compile(
-    r"(?:don'?t|let|give|tell|get|go|come|stop|please|yes|yeah|no|ok|okay|well|oh|wow|and|but|or|about|to|of|just)\b",
-    re.I,
-)
-_TURNS = (
-    (r"\bam i\b", "are you"), (r"\bwas i\b", "were you"), (r"\bi am\b", "you are"), (r"\bi was\b", "you were"),
-    (r"\bi( (?:\w+ly|still|also|just|never|always)) am\b", r"you\1 are"), (r"\bi( (?:\w+ly|still|also|just|never|always)) was\b", r"you\1 were"),
-    (r"\bi wasn'?t\b", "you weren't"), (r"\bi ?'?m\b", "you're"), (r"\bi'?ve\b", "you've"), (r"\bi'd\b", "you'd"), (r"\bi'll\b", "you'll"),
-    (r"\bi\b", "you"), (r"\bmyself\b", "yourself"), (r"\bmy\b", "your"), (r"\bmine\b", "yours"), (r"\bme\b", "you"),
-)  # fmt: skip
-
-
-def turn(clause: str) -> str:
-    """A clause in the first person, said to the person: "I was late with my essay" -> "you were late with your essay"."""
-    for pattern, said in _TURNS:
-        clause = re.sub(pattern, said, clause, flags=re.I)
-    return clause
-
-
-def clauses(text: str) -> list[str]:
-    """The clauses of a text that can be said back: first person, no question, nobody addressed."""
-    found = []
-    for sentence in re.split(r"(?<=[.!?])\s+", text):
-        if _NOT.search(sentence):
-            continue
-        whole = sentence.strip(" .!,-")
-        parts = [
-            whole,
-            *re.split(r",? (?:but|because|so|and) (?=(?:i|my|it|he|she|they|now)\b)|, (?=i\b)", whole, flags=re.I),
-        ]
-        found += [
-            p.strip(" ,")
-            for p in dict.fromkeys(parts)
-            if _FIRST.search(p)
-            and _BEGINS.match(p)
-            and not _COMMAND.match(p)
-            and LENGTH[0] <= len(words(p)) <= LENGTH[1]
-        ]
-    return found
 
 
 def _lower_first(clause: str) -> str:

@@ -1,0 +1,74 @@
+"""A person's own clauses, turned to "you": "I missed my bus" becomes "You missed your bus".
+
+To say a person's words back with the pronouns turned is the simplest reflection there is, and grammar is enough for it.
+A small model that begins a draft so keeps to what was said, and has only the feeling or the question to find. The rules
+are data (`data/en/clauses.json`): English is the one language that the embedded model writes.
+"""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+from therapist.text import words
+
+FILE = Path(__file__).parent / "data" / "en" / "clauses.json"
+LENGTH = (3, 18)
+"Words of a clause that is said back; shorter says nothing, longer is an echo."
+TWICE, FREE = 2, 0.25
+SENTENCE_END = re.compile(r"(?<=[.!?\n])\s+")
+
+
+def turn(clause: str) -> str:
+    """A clause in the first person, said to the person: "I was late to my class" -> "you were late to your class"."""
+    for pattern, said in _rules()["turns"]:
+        clause = pattern.sub(said, clause)
+    return clause
+
+
+def clauses(text: str) -> list[str]:
+    """The clauses of a text that can be said back, as the person wrote them, those in the first person first.
+
+    No question, no greeting, nobody addressed; a subject left out ("told my boss") is put in ("i told my boss").
+    """
+    rules = _rules()
+    found: dict[str, None] = {}
+    for sentence in SENTENCE_END.split(text):
+        if rules["not_said_back"].search(sentence):
+            continue
+        whole = sentence.strip(" .!,-\n")
+        for part in [whole, *rules["parts"].split(whole)]:
+            clause = _with_subject(part.strip(" ,"))
+            if clause and LENGTH[0] <= len(words(clause)) <= LENGTH[1]:
+                found[clause] = None
+    return sorted(found, key=lambda clause: not rules["first_person"].search(clause))
+
+
+def beginnings(statement: str, n: int) -> list[str]:
+    """How n drafts begin: with the clauses of a statement, turned, each at most twice; "" for a free beginning.
+
+    One draft in four is always free, since what lies under the words may have to be said in others.
+    """
+    said = (turn(clause) for clause in clauses(statement))
+    turned = list(dict.fromkeys(clause[:1].upper() + clause[1:] for clause in said))
+    begun = (turned * TWICE)[: n - max(1, round(n * FREE))]
+    return [*begun, *[""] * (n - len(begun))]
+
+
+def _with_subject(clause: str) -> str | None:
+    """The clause with its subject, or None when it is none: a command, a question, a scrap."""
+    rules = _rules()
+    for pattern, subject in rules["dropped"]:
+        if pattern.match(clause):
+            return subject + clause[:1].lower() + clause[1:]
+    return clause if rules["subject"].match(clause) and not rules["begins_badly"].match(clause) else None
+
+
+@cache
+def _rules() -> dict:
+    table = json.loads(FILE.read_text(encoding="utf-8"))
+    rules: dict = {n: re.compile(table[n], re.I) for n in ("first_person", "not_said_back", "begins_badly", "subject")}
+    rules["parts"] = re.compile("|".join(table["parts"]), re.I)
+    for name in ("turns", "dropped"):
+        rules[name] = [(re.compile(pattern, re.I), said) for pattern, said in table[name]]
+    return rules
