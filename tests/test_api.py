@@ -5,7 +5,6 @@ import pytest
 from therapist import Settings, Therapist
 from therapist.api import MAX_TURNS, Api, checked_candidates, checked_history, checked_text, checked_whole, text_of
 from therapist.errors import InputError
-from therapist.exercises import asked_for, exercises, walk
 
 
 @pytest.fixture
@@ -30,26 +29,6 @@ def test_a_crisis_written_with_null_and_zero_width_characters_is_answered(asleep
 def test_a_text_of_two_megabytes_is_refused_in_a_sentence(asleep):
     with pytest.raises(InputError, match=r"has 2,000,000 characters\. Send up to 2,000"):
         asleep.chat("a" * 2_000_000)
-
-
-def test_a_request_for_an_exercise_is_answered_with_its_exact_steps(asleep):
-    said = asleep.chat("No, show me a breathing exercise.")
-    assert said["route"] == "reply"
-    assert "Breathe in: 4 seconds.\nBreathe out: 6 seconds." in said["text"]
-
-
-def test_no_one_who_refuses_breathing_exercises_gets_one():
-    assert asked_for("Please no more breathing exercises") is None
-    assert asked_for("Breathing exercises don\u2019t help me") is None
-
-
-def test_an_exercise_is_walked_step_by_step_without_a_gap():
-    for exercise in exercises():
-        second = 0
-        for start, step in walk(exercise):
-            assert start == second
-            second += step.seconds
-        assert second == exercise.seconds
 
 
 @pytest.mark.parametrize("message", [None, 7, ["hi"], {"text": "hi"}, "", "  \n ", "\0\u200b"])
@@ -129,16 +108,3 @@ def test_no_error_sentence_repeats_what_the_person_wrote(asleep):
     with pytest.raises(InputError) as error:
         asleep.chat("my secret " * 1000)
     assert "secret" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("said", "exercise"),
-    [
-        ("I think I'm having a panic attack, please help me", "panic"),
-        ("No, show me a breathing exercise.", "longer-out"),
-        ("I had a panic attack last week and felt stupid", None),
-    ],
-)
-def test_panic_now_gets_few_written_words_and_panic_then_a_listener(said, exercise):
-    found = asked_for(said)
-    assert (found and found.id) == exercise

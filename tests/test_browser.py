@@ -174,29 +174,6 @@ def test_another_candidate_that_qualifies_takes_the_replys_place(browser, two_go
     visit.context.close()
 
 
-def test_the_breathing_pacer_starts_counts_and_stops(visit):
-    visit.begin().page.get_by_role("button", name="Breathe", exact=True).click()
-    visit.page.get_by_role("button", name="Box breath").click()
-    visit.page.get_by_role("button", name="Start", exact=True).click()
-    assert "Breathe in" in visit.page.locator(".q-say").inner_text()
-    visit.page.get_by_text("Round 1 of 4").wait_for()
-    visit.page.get_by_role("button", name="Stop", exact=True).click()
-    assert "When you are ready" in visit.page.locator(".q-say").inner_text()
-
-
-def test_asking_for_a_breathing_exercise_opens_it(visit):
-    visit.begin().say("No, show me a breathing exercise.")
-    visit.page.locator("#q-breathing").get_by_role("button", name="Start", exact=True).wait_for()
-
-
-def test_the_pacer_stands_still_for_those_who_want_less_motion(browser, app_url):
-    still = Visit(browser, app_url, reduced_motion="reduce").begin()
-    still.page.get_by_role("button", name="Breathe", exact=True).click()
-    still.page.get_by_role("button", name="Start", exact=True).click()
-    assert still.page.evaluate("getComputedStyle(document.querySelector('.orb')).transitionDuration") == "0s"
-    still.context.close()
-
-
 def test_start_over_empties_the_conversation_and_what_the_program_remembers(visit):
     visit.begin().say("I want to kill myself")
     visit.answer()

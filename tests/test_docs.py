@@ -12,6 +12,7 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "SAFETY.md",
+    "therapist/DISCORD.md",
     "train/README.md",
     "train/corpus/README.md",
 )

@@ -11,7 +11,7 @@ import pytest
 
 from therapist import Settings, Therapist
 
-PUBLIC = {"/chat", "/respond", "/rank", "/assess_risk", "/refer"}
+PUBLIC = {"/chat", "/respond", "/rank", "/assess_risk", "/refer", "/exercises", "/exercise_step"}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_no_button_shares_copies_or_flags_a_conversation(demo):
 
 
 def test_the_page_names_no_other_host_than_the_helplines(root):
-    for name in ("page.css", "page.js"):
+    for name in ("page.css", "page.js", "exercises.css", "exercises.js"):
         assert not re.search(
             r"https?://|//[a-z]+\.", (root / "therapist/data" / name).read_text(encoding="utf-8").replace('"http', "")
         ), name

@@ -13,13 +13,13 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import Any, Literal, TypedDict
 
-from therapist import exercises
+from therapist import exercises, protocol
 from therapist.conversation import Message
 from therapist.errors import BusyError, InputError
 from therapist.pipeline import WRITTEN, Reply, Therapist
 from therapist.referral import Helpline, Referral
 from therapist.reranker import Candidate
-from therapist.risk import Risk
+from therapist.risk import NO_RISK, RANK, Risk
 from therapist.text import clean
 
 MAX_CHARS = 2000
@@ -29,6 +29,10 @@ MAX_TURNS = 40
 MAX_CANDIDATES = 32
 MAX_WAITING = 12
 "People who may wait for a draft at once; danger is answered without waiting."
+MAX_ANSWER = 20_000
+"Characters of what was written in an exercise that are read, half of them from its end."
+PIECE = 5000
+"Characters of it that are searched for danger at once, fewer than `risk` reads of a text."
 PACKAGES = ("torch", "transformers", "sentence-transformers", "gradio")
 
 
@@ -110,6 +114,46 @@ class Response(TypedDict):
     referral: Referred | None
     model: str
     seconds: float
+
+
+class Listed(TypedDict):
+    """One exercise: `seconds` of its timed steps (0 where the person sets the pace), how many `steps`, when to stop."""
+
+    id: str
+    kind: str
+    name: str
+    about: str
+    note: str
+    seconds: int
+    steps: int
+
+
+class Catalogue(TypedDict):
+    """What /exercises answers; `language` is the one that the words are in."""
+
+    language: str
+    exercises: list[Listed]
+
+
+class Stepped(TypedDict):
+    """What /exercise_step answers: a step to do, or a word, or both.
+
+    `say` is the step, for `seconds` (0 is as long as the person likes), with `label` where an answer may be written and
+    `choices` for it; at the end it is the last word. `step` is what to send next; at `steps` all is done. `word`
+    answers what the person wrote: a reflection (route `reply`), the protocol (`crisis`), or a question about safety.
+    """
+
+    exercise: str
+    step: int
+    steps: int
+    say: str
+    seconds: int
+    move: Literal["in", "out", "stay"]
+    label: str
+    choices: list[str]
+    word: str
+    route: Literal["step", "end", "reply", "crisis"]
+    risk: RiskFound
 
 
 class Health(TypedDict):
@@ -205,6 +249,79 @@ class Api:
             referral = self._therapist.refer(statement, *place)
         return ReferredText(text=referral.text, **_referred(referral))
 
+    def exercises(self, language: str | None = None) -> Catalogue:
+        """List the guided exercises. They are fixed texts, no model writes them; supportive listening, not therapy.
+
+        Args:
+            language: BCP 47 code, such as en; a language without exercises gets the English ones.
+        """
+        known = exercises.exercises(checked_language(language) or self._therapist.settings.language)
+        return Catalogue(language=known[0].language, exercises=[_listed(exercise) for exercise in known])
+
+    def exercise_step(
+        self,
+        exercise: str,
+        step: int = 0,
+        answer: str | None = None,
+        before: int | None = None,
+        after: int | None = None,
+        country: str | None = None,
+        language: str | None = None,
+    ) -> Stepped:
+        """Walk a guided exercise. Nothing is kept: say how many steps are done. Danger in an answer goes first.
+
+        Args:
+            exercise: An id from /exercises, such as longer-out.
+            step: How many steps are done: 0 gives the first, the number of steps gives the end.
+            answer: What the person wrote; at the end all of it, which then gets a reflection.
+            before: How hard the moment was before, 0 (calm) to 10.
+            after: How hard it is now, 0 (calm) to 10; with both the end has a word on the difference.
+            country: Two-letter ISO 3166 code, such as NG, for helplines in danger.
+            language: BCP 47 code of the written texts, such as en.
+        """
+        place = checked_country(country) or self._therapist.settings.country or None, checked_language(language)
+        text = _ends(checked_text(answer, "answer"), MAX_ANSWER) if answer else ""
+        risk, piece = self._danger(text) if text else (NO_RISK, text)
+        if risk.level == "crisis":
+            return _stepped(exercise, step, self._therapist.respond(piece, [], *place).text, "crisis", risk)
+        spoken = place[1] or self._therapist.settings.language
+        found = exercises.find(checked_text(exercise, "exercise"), spoken)
+        walked = [each for _, each in exercises.walk(found)]
+        number = checked_whole(step, "step", 0, len(walked)) or 0
+        ratings = checked_whole(before, "before", 0, 10), checked_whole(after, "after", 0, 10)
+        if number < len(walked):
+            word = ""
+            if risk.level == "concern":
+                word = protocol.checkin_text(risk, country=place[0], language=spoken, history=[], statement=text)
+            return _stepped(found.id, number + 1, word, "step", risk, len(walked), walked[number])
+        last = exercises.Step(exercises.closing(*ratings, spoken), 0)
+        if not text:
+            return _stepped(found.id, number, "", "end", risk, len(walked), last)
+        reply = self._reflection(text, place)
+        if reply.route == "crisis":
+            return _stepped(found.id, number, reply.text, "crisis", reply.risk)
+        word = reply.text if reply.route == "reply" else exercises.unreflected(spoken)
+        return _stepped(found.id, number, word, "reply", reply.risk, len(walked), last)
+
+    def _reflection(self, text: str, place: tuple[str | None, str | None]) -> Reply:
+        """A reply to what somebody wrote in an exercise, of which the head and the tail are enough."""
+        with self._seat():
+            return self._therapist.respond(_ends(text, MAX_CHARS), [], *place)
+
+    def _danger(self, text: str) -> tuple[Risk, str]:
+        """The worst risk in a journal and the piece that holds it: of one long text only the ends would be read."""
+        pieces = [text[i : i + PIECE] for i in range(0, len(text), PIECE - 200)]
+        found = [(self._therapist.assess(piece), piece) for piece in pieces]
+        return max(found, key=lambda each: RANK[each[0].level])
+
+    def offer(self, reply: Reply, statement: str, history: Any = None) -> str:
+        """The id of an exercise that may be offered beside a reply; empty in danger and where nobody was heard yet."""
+        if reply.risk.level != "none" or reply.route != "reply" or not reply.candidates:
+            return ""
+        earlier = [turn["content"] for turn in checked_history(history) if turn["role"] == "user"]
+        found = exercises.fitting(self._therapist.concern(statement), statement, earlier)
+        return found.id if found else ""
+
     def healthz(self) -> Health:
         """Whether the program is up, whether its models are loaded, and which versions run."""
         ready, limited = self._therapist.ready, bool(self._therapist.limited)
@@ -248,6 +365,10 @@ class Api:
                 yield
         finally:
             self._seats.release()
+
+
+def _ends(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"
 
 
 def text_of(content: Any) -> str:
@@ -309,9 +430,7 @@ def _turn(turn: Any, number: int) -> Message:
         raise InputError(f"history[{number}] must have text as content, got {_kind(content)}. {_TURN}")
     thought = isinstance(extra, dict) and extra.get("title")
     text = "" if thought else clean(text_of(content)).strip()
-    if len(text) > 2 * MAX_CHARS:
-        text = f"{text[:MAX_CHARS]} … {text[-MAX_CHARS:]}"
-    return Message(role=role, content=text)
+    return Message(role=role, content=_ends(text, 2 * MAX_CHARS))
 
 
 def checked_candidates(value: Any) -> list[str]:
@@ -376,6 +495,29 @@ def _ranked(c: Candidate) -> Ranked:
         parts=parts,
         nearest=c.nearest,
     )
+
+
+def _listed(exercise: exercises.Exercise) -> Listed:
+    return Listed(
+        id=exercise.id,
+        kind=exercise.kind,
+        name=exercise.name,
+        about=exercise.about,
+        note=exercise.note,
+        seconds=exercise.seconds,
+        steps=sum(1 for _ in exercises.walk(exercise)),
+    )
+
+
+def _stepped(
+    exercise: str, number: int, word: str, route: Literal["step", "end", "reply", "crisis"], risk: Risk, steps: int = 0,
+    now: exercises.Step | None = None,
+) -> Stepped:  # fmt: skip
+    now = now or exercises.Step("", 0)
+    return Stepped(
+        exercise=exercise, step=number, steps=steps, say=now.say, seconds=now.seconds, move=now.move, label=now.label,
+        choices=list(now.choices), word=word, route=route, risk=_found(risk),
+    )  # fmt: skip
 
 
 def _found(risk: Risk) -> RiskFound:

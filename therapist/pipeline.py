@@ -180,8 +180,12 @@ class Therapist:
     def refer(self, statement: str, country: str | None = None, language: str | None = None) -> Referral:
         """The specialist who fits a statement, and how to reach one."""
         self.load()
-        concern = self._reranker.topic(statement) if self._reranker else None
+        concern = self.concern(statement)
         return refer(concern, country or self.settings.country or None, language or self.settings.language, statement)
+
+    def concern(self, statement: str) -> str | None:
+        """The concern of the corpus that a statement is about; None when none is clear or no encoder is loaded."""
+        return self._reranker.topic(statement) if self._reranker else None
 
 
 def _unsaid(variants: Sequence[str], history: Sequence[Message]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 from therapist.errors import SettingsError
 
 EMBEDDED = "embedded"
+DISCORD_TOKEN = "THERAPIST_DISCORD_TOKEN"
+"The Discord bot's token: a variable and never a flag, because flags show in process lists."
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def read(arguments: Sequence[str] = (), environment: Mapping[str, str] | None = 
     """
     environment = os.environ if environment is None else environment
     docs = _docs()
-    known = {f"THERAPIST_{f.name.upper()}" for f in fields(Settings)}
+    known = {DISCORD_TOKEN, *(f"THERAPIST_{f.name.upper()}" for f in fields(Settings))}
     if unknown := sorted(k for k in environment if k.startswith("THERAPIST_") and k not in known):
         raise SettingsError(f"{', '.join(unknown)} is no setting. Known are: {', '.join(sorted(known))}.")
     parser = argparse.ArgumentParser(prog=prog, description="Supportive listening, not therapy: a page and an API.")
@@ -100,6 +102,20 @@ def read(arguments: Sequence[str] = (), environment: Mapping[str, str] | None = 
         if text is not None:
             values[f.name] = _convert(f.name, type(f.default), text)
     return Settings(**values)
+
+
+def discord_token(environment: Mapping[str, str] | None = None) -> str:
+    """The Discord bot's token.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    token = (os.environ if environment is None else environment).get(DISCORD_TOKEN, "").strip()
+    if not token:
+        raise SettingsError(
+            f"{DISCORD_TOKEN} is not set. Put the bot's token there; therapist/DISCORD.md says where it is."
+        )
+    return token
 
 
 def _docs() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The page: a gr.Blocks around a conversation, and the public functions of `api` as named endpoints.
 
-What has to work without the server (help, notice, breathing, the view of the evidence) is in `data/page.js`; it gets
-its words and helplines once, with the page. Text of people and models reaches the browser as text, never as markup.
+What has to work without the server (help, notice, exercises, the view of the evidence) is in `data/page.js` and
+`data/exercises.js`; it gets its words and helplines once, with the page. Text of people and models reaches the browser
+as text, never as markup.
 """
 
 import html
@@ -38,7 +39,7 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; frame-src 'none'; object-src 'none'; form-action 'none'"
 )
 "Gradio needs inline scripts and eval; nothing may come from another host."
-ENDPOINTS = ("chat", "respond", "rank", "assess_risk", "refer")
+ENDPOINTS = ("chat", "respond", "rank", "assess_risk", "refer", "exercises", "exercise_step")
 
 
 @cache
@@ -190,7 +191,8 @@ def _talk(therapist: Therapist, api: Api) -> Callable[..., Iterator[tuple[str, A
             log.error("No answer could be given: %s.", type(error).__name__)
             yield w["failed"], {}
         else:
-            yield from _said(reply, {**evidence(reply, message), "limited": bool(therapist.limited)})
+            offered = {"offer": api.offer(reply, message, turns), "limited": bool(therapist.limited)}
+            yield from _said(reply, {**evidence(reply, message), **offered})
 
     return talk
 
@@ -281,10 +283,14 @@ def _head(country: str) -> str:
         "words": words(),
         "helplines": _helplines(),
         "exercises": [asdict(exercise) for exercise in exercises.exercises()],
+        "guide": exercises.words(),
         "country": country,
         "version": NOTICE_VERSION,
     }
-    style, script = ((DATA / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    style, script = (
+        "".join((DATA / name).read_text(encoding="utf-8") for name in names)
+        for names in (("page.css", "exercises.css"), ("exercises.js", "page.js"))
+    )
     safe = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
     return f"<style>{style}</style><script>window.quietData = {safe};{script}</script>"
 

@@ -1,8 +1,8 @@
-/* The parts of the page that must work without the server and without a model: help, notice, breathing, and the view of a
-   reply's evidence. Everything is built with textContent, so nothing that somebody or some model wrote becomes markup. */
+/* The parts of the page that must work without the server and without a model: help, notice, and the view of a
+   reply's evidence; exercises.js, read before it, has the exercises. Everything is built with textContent, so nothing that somebody or some model wrote becomes markup. */
 (() => {
   if (window.quiet) return;
-  const { words, helplines, exercises, country: configured, version } = window.quietData;
+  const { words, helplines, country: configured, version } = window.quietData;
   const NOTICE = "quiet.notice", COUNTRY = "quiet.country";
   const YOUTH = helplines.kinds.minor;
 
@@ -86,7 +86,7 @@
     if (name) { sheets[name].scrollTop = 0; sheets[name].querySelector("h2").focus({ preventScroll: true }); }
   };
   const close = () => {
-    pacer.stop();
+    exercises.stop();
     const ask = recall(NOTICE) !== version && !accepted;
     show(ask ? "notice" : null);
     if (!ask) opener?.focus?.();
@@ -115,54 +115,9 @@
   const menu0 = (id) => { const m = menu(); m.querySelector("select").id = id; m.querySelector("label").setAttribute("for", id); return m; };
   const help = () => [heading(words.helplines.heading), el("p", {}, words.helplines.lead), menu(), ...lines()];
 
-  /* breathing: the engine walks steps, the circle shows them */
-  const pacer = (() => {
-    let exercise = exercises[0], timer = null, orb, say, count, round, go, box, kinds;
-    const still = matchMedia("(prefers-reduced-motion: reduce)");
-    const stop = () => {
-      clearTimeout(timer); timer = null;
-      if (!orb) return;
-      orb.style.transitionDuration = "1s"; orb.classList.remove("full");
-      say.textContent = words.breathing.ready; count.textContent = ""; round.textContent = ""; go.textContent = words.breathing.start;
-    };
-    const step = (turn, index) => {
-      if (index === exercise.steps.length) return step(turn + 1, 0);
-      if (turn > exercise.rounds) { stop(); say.textContent = words.breathing.done; return; }
-      const now = exercise.steps[index];
-      say.textContent = now.say;
-      round.textContent = exercise.rounds > 1 ? fill(words.breathing.round, turn, exercise.rounds) : "";
-      orb.style.transitionDuration = `${still.matches ? 0 : now.seconds}s`;
-      if (now.move !== "stay") orb.classList.toggle("full", now.move === "in");
-      const tick = (left) => {
-        count.textContent = left;
-        timer = setTimeout(() => (left > 1 ? tick(left - 1) : step(turn, index + 1)), 1000);
-      };
-      tick(now.seconds);
-    };
-    const start = () => { stop(); go.textContent = words.breathing.stop; step(1, 0); };
-    const select = (id) => {
-      exercise = exercises.find((e) => e.id === id) || exercises[0];
-      kinds.forEach((k) => k.setAttribute("aria-pressed", String(k.dataset.id === exercise.id)));
-      box.classList.toggle("words", exercise.kind !== "breathing");
-      about.textContent = exercise.about;
-      stop();
-    };
-    const about = el("p", { class: "soft", "aria-live": "polite" });
-    const draw = () => {
-      kinds = exercises.map((e) => button(e.name, "", () => select(e.id), { "data-id": e.id }));
-      orb = el("i", { class: "orb" }); count = el("small", { "aria-hidden": "true" }); say = el("span", { "aria-live": "polite" });
-      box = el("div", { class: "q-pacer" }, el("i", { class: "ring" }), orb, el("div", { class: "q-say" }, say, count));
-      round = el("p", { class: "q-round" });
-      go = button(words.breathing.start, "main wide", () => (timer ? stop() : start()), { id: "q-pace" });
-      const nodes = [heading(words.breathing.heading), el("p", {}, words.breathing.lead), el("div", { class: "q-kinds" }, ...kinds), about, box, round,
-        el("div", { class: "q-stack" }, go)];
-      select(exercise.id);
-      return nodes;
-    };
-    return { draw, stop, open: (id) => { if (id) select(id); show("breathing"); go.focus({ preventScroll: true }); } };
-  })();
+  const exercises = window.quietExercises({ el, button, fill, heading, show, crisisCard: (kind) => card({ route: "crisis", kind }), country: () => country });
 
-  /* what stands under the conversation: lines in a crisis, the pacer when asked for, and the choice behind the reply */
+  /* what stands under the conversation: lines in a crisis, an exercise, and the choice behind the reply */
   const why = (evidence, sayInstead) => {
     const w = words.why, chosen = evidence.chosen;
     const lead = evidence.candidates.length ? (chosen === null ? w.referral : w.lead) : (evidence.route === "referral" ? w.none : w.written);
@@ -202,13 +157,13 @@
       if (!e || !e.route) { box.replaceChildren(); return; }
       const nodes = [];
       if (e.lines) nodes.push(card(e));
-      if (e.exercise) nodes.push(el("div", { class: "q-offer" }, button(words.breathing.offer, "main", () => pacer.open(e.exercise))));
+      nodes.push(...[exercises.offer(e)].filter(Boolean));
       if (e.limited) nodes.push(el("p", { class: "q-limited" }, words.limited));
       nodes.push(why(e, (index) => trigger("click", { index })));
       box.replaceChildren(...nodes);
       if (e === shown) return;
       shown = e;
-      if (e.exercise) pacer.open(e.exercise);
+      if (e.exercise) exercises.open(e.exercise);
       for (const pause of [50, 300, 700]) setTimeout(fromItsStart, pause); // Gradio scrolls down meanwhile
     };
     element.closest("#after")?.setAttribute("tabindex", "-1");
@@ -222,9 +177,9 @@
   const begin = () => {
     document.documentElement.lang = words.language;
     const bar = el("header", { class: "q-bar" }, el("div", { class: "q-brand" }, el("b", {}, words.name), el("small", {}, words.tagline)),
-      button(words.breathe, "", () => pacer.open()), button(words.help, "help", () => show("help"), { id: "q-help-button" }));
+      button(words.breathe, "", () => exercises.open()), button(words.help, "help", () => show("help"), { id: "q-help-button" }));
     for (const draw of [sheet("notice", words.notice.heading, notice), sheet("youth", words.youth.heading, youth), sheet("help", words.helplines.heading, help)]) listeners.add(draw);
-    sheet("breathing", words.breathing.heading, pacer.draw);
+    sheet("exercises", exercises.heading, exercises.draw);
     document.body.prepend(bar, ...Object.values(sheets));
     document.addEventListener("keydown", (e) => { if (e.key === "Escape" && !sheets.notice.hidden === false && document.querySelector(".q-sheet:not([hidden])")) close(); });
     if (recall(NOTICE) !== version) show("notice");
