@@ -1,8 +1,12 @@
 """The page and nothing else: `python app.py --help` lists the settings; a Space serves it as it is."""
 
+import inspect
 import socket
 import sys
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
 
 from therapist.errors import SettingsError
 from therapist.settings import Settings, read
@@ -18,7 +22,30 @@ except SettingsError as error:
     print(error, file=sys.stderr)
     sys.exit(2)
 
-from therapist import ui  # noqa: E402 - only now, so that --help and a wrong setting answer at once
+
+@contextmanager
+def without_stubs() -> Generator[None]:
+    """Let Gradio find no source files while it is imported.
+
+    It would parse its 80 components to write stubs for editors beside them, at every start: 1.1 s of 2.7. What has no
+    file it leaves out (`gradio/component_meta.py`, 6.31).
+    """
+    found = inspect.getfile
+
+    def hidden(thing: Any) -> str:
+        if isinstance(thing, type) and thing.__module__.startswith("gradio."):
+            raise OSError("Left out.")
+        return found(thing)
+
+    inspect.getfile = hidden  # ty: ignore[invalid-assignment]
+    try:
+        yield
+    finally:
+        inspect.getfile = found
+
+
+with without_stubs():
+    from therapist import ui  # only now, so that --help and a wrong setting answer at once
 from therapist.api import Api  # noqa: E402
 from therapist.pipeline import Therapist  # noqa: E402
 

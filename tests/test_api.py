@@ -1,10 +1,24 @@
 """What arrives from outside is checked, cleaned or refused in a sentence; danger is found before anything else."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
 import pytest
 
 from therapist import Settings, Therapist
-from therapist.api import MAX_TURNS, Api, checked_candidates, checked_history, checked_text, checked_whole, text_of
-from therapist.errors import InputError
+from therapist.api import (
+    MAX_TURNS,
+    MAX_WAITING,
+    Api,
+    affordable,
+    checked_candidates,
+    checked_history,
+    checked_text,
+    checked_whole,
+    text_of,
+)
+from therapist.errors import BusyError, InputError
 
 
 @pytest.fixture
@@ -108,3 +122,34 @@ def test_no_error_sentence_repeats_what_the_person_wrote(asleep):
     with pytest.raises(InputError) as error:
         asleep.chat("my secret " * 1000)
     assert "secret" not in str(error.value)
+
+
+def test_while_many_people_are_here_each_gets_fewer_drafts_and_the_answer_says_how_many(therapist):
+    api, together = Api(therapist), threading.Barrier(10)
+
+    def person(i: int) -> dict:
+        together.wait()
+        return dict(api.respond(f"I failed my driving test for the {i + 2}th time.", seed=i))
+
+    with ThreadPoolExecutor(10) as pool:
+        replies = list(pool.map(person, range(10)))
+    drafted = [r["drafted"] for r in replies]
+    assert all(r["text"] for r in replies)
+    assert max(drafted) == therapist.settings.n and min(drafted) == 4
+    assert api.respond("I failed my driving test.", seed=1)["drafted"] == therapist.settings.n
+
+
+def test_the_number_of_drafts_falls_in_steps_and_never_rises_above_what_was_asked():
+    assert [affordable(8, people) for people in (1, 3, 4, 7, 8, 15, 16, 40)] == [8, 8, 6, 6, 4, 4, 2, 2]
+    assert affordable(1, 40) == 1 and affordable(3, 5) == 3
+
+
+def test_when_every_seat_is_taken_the_next_person_is_asked_to_come_back(therapist):
+    api = Api(therapist)
+    with ExitStack() as seats:
+        for _ in range(MAX_WAITING):
+            seats.enter_context(api._seat())
+        with pytest.raises(BusyError, match="again in a minute"):
+            api.chat("I feel low today and cannot say why.")
+        assert api.chat("I want to kill myself")["route"] == "crisis"
+    assert api.chat("hey")["route"] == "clarify"

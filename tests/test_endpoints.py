@@ -36,7 +36,8 @@ def test_chat_answers_with_a_text_and_a_route(client):
 
 def test_respond_answers_with_its_evidence(client):
     reply = client.predict("My sister stopped calling me.", country="GB", n=3, seed=1, api_name="/respond")
-    assert set(reply) == {"text", "route", "candidates", "risk", "referral", "model", "seconds"}
+    assert set(reply) == {"text", "route", "candidates", "risk", "referral", "model", "seconds", "drafted"}
+    assert reply["drafted"] == 3
     assert 1 <= len(reply["candidates"]) <= 3
     assert set(reply["candidates"][0]) == {"text", "score", "qualifies", "reasons", "parts", "nearest"}
     assert reply["risk"] == {"level": "none", "kind": None, "evidence": []}

@@ -9,7 +9,7 @@ import pytest
 
 from therapist.conversation import assistant, user
 from therapist.errors import ArtefactError, EndpointError, GeneratorTimeout
-from therapist.generators import EndpointGenerator, LocalGenerator
+from therapist.generators import EndpointGenerator, FastGenerator, LocalGenerator, from_settings
 from therapist.settings import Settings
 
 SECRET = "my sister Marigold moved to Lisbon"
@@ -135,8 +135,10 @@ def test_a_dead_server_says_that_it_could_not_be_reached():
 
 
 @pytest.fixture(scope="module")
-def embedded() -> LocalGenerator:
-    return LocalGenerator(Settings())
+def embedded() -> FastGenerator:
+    generator = from_settings(Settings())
+    assert isinstance(generator, FastGenerator)
+    return generator
 
 
 def test_the_embedded_model_drafts_n_replies_that_end(embedded):
@@ -176,4 +178,6 @@ def test_a_folder_with_a_causal_model_works_like_a_hub_name(tmp_path):
     from therapist.generators import EMBEDDED_FOLDER
 
     shutil.copytree(EMBEDDED_FOLDER, tmp_path / "mine")
-    assert len(LocalGenerator(Settings(model=str(tmp_path / "mine"))).generate([user("hello")], 2)) == 2
+    settings = Settings(model=str(tmp_path / "mine"), threads=1, timeout_s=120)
+    assert isinstance(from_settings(settings), FastGenerator)
+    assert len(LocalGenerator(settings).generate([user("hello")], 2)) == 2

@@ -37,7 +37,7 @@ class Fixed:
     def __init__(self, *texts: str, error: Exception | None = None) -> None:
         self.texts, self.error, self.calls = list(texts), error, 0
 
-    def generate(self, messages, n, seed=None):
+    def generate(self, messages, n, seed=None, cancel=None):
         self.calls += 1
         if self.error:
             raise self.error

@@ -101,3 +101,14 @@ def test_the_bank_is_large_enough_and_holds_no_text_of_the_seeds_test():
     whole = json.dumps(entries).lower()
     for text in ("too many issues to address", "plenty of issues that you might want", "lifetime insomniac"):
         assert text not in whole
+
+
+def test_the_encoder_gives_the_vectors_that_sentence_transformers_gives(therapist):
+    from sentence_transformers import SentenceTransformer
+
+    texts = [STATEMENT, "Müde, 你好 :)", f"{STATEMENT} [SEP] He forgot again.", "word " * 400, "a", "I am tired."]
+    wanted = SentenceTransformer(str(FOLDER / "encoder"), device="cpu").encode(texts, normalize_embeddings=True)
+    found = therapist._reranker.encoder.encode(texts)
+    assert found.shape == wanted.shape
+    assert (found * wanted).sum(1).min() > 0.9998
+    assert therapist._reranker.encoder.encode([]).shape == (0, wanted.shape[1])

@@ -27,12 +27,14 @@ MAX_CHARS = 2000
 MAX_TURNS = 40
 "Turns of a history that are used: the newest."
 MAX_CANDIDATES = 32
-MAX_WAITING = 12
+MAX_WAITING = 40
 "People who may wait for a draft at once; danger is answered without waiting."
 MAX_ANSWER = 20_000
 "Characters of what was written in an exercise that are read, half of them from its end."
 PIECE = 5000
 "Characters of it that are searched for danger at once, fewer than `risk` reads of a text."
+PRESSURE = ((16, 2), (8, 4), (4, 6))
+"From so many people at once, at most so many candidates each: a smaller choice before a longer wait."
 PACKAGES = ("torch", "transformers", "sentence-transformers", "gradio")
 
 
@@ -114,6 +116,7 @@ class Response(TypedDict):
     referral: Referred | None
     model: str
     seconds: float
+    drafted: int
 
 
 class Listed(TypedDict):
@@ -170,8 +173,7 @@ class Api:
 
     def __init__(self, therapist: Therapist) -> None:
         self._therapist = therapist
-        self._seats = threading.BoundedSemaphore(MAX_WAITING)
-        self._pen = threading.Lock()
+        self._people, self._door = 0, threading.Lock()
 
     def chat(self, message: str, history: list[Turn] | None = None) -> Said:
         """Answer a message with supportive listening, not therapy. Written by a computer program, not a person.
@@ -199,7 +201,7 @@ class Api:
             history: Earlier turns, oldest first, without the message; the newest 40 are used.
             country: Two-letter ISO 3166 code, such as NG, for the helplines; without it the international directory.
             language: BCP 47 code of the written texts, such as en.
-            n: How many candidates to draft, 1 to 16.
+            n: How many candidates to draft, 1 to 16; fewer while many people are here, and `drafted` says how many.
             seed: Makes the drafts repeatable.
         """
         reply = self.reply(message, history, country, language, n, seed)
@@ -211,6 +213,7 @@ class Api:
             referral=_referred(reply.referral) if reply.referral else None,
             model=reply.model,
             seconds=round(reply.seconds, 3),
+            drafted=reply.drafted,
         )
 
     def rank(self, statement: str, candidates: list[str], history: list[Turn] | None = None) -> Ranking:
@@ -305,8 +308,9 @@ class Api:
 
     def _reflection(self, text: str, place: tuple[str | None, str | None]) -> Reply:
         """A reply to what somebody wrote in an exercise, of which the head and the tail are enough."""
-        with self._seat():
-            return self._therapist.respond(_ends(text, MAX_CHARS), [], *place)
+        with self._seat() as people:
+            n = affordable(self._therapist.settings.n, people)
+            return self._therapist.respond(_ends(text, MAX_CHARS), [], *place, n)
 
     def _danger(self, text: str) -> tuple[Risk, str]:
         """The worst risk in a journal and the piece that holds it: of one long text only the ends would be read."""
@@ -336,8 +340,11 @@ class Api:
         language: Any = None,
         n: Any = None,
         seed: Any = None,
+        cancel: threading.Event | None = None,
     ) -> Reply:
         """Check everything, then answer. Danger is looked for first and in the whole text, however long it is.
+
+        `cancel` is set by whoever calls once nobody waits for the answer any more.
 
         Raises:
             InputError: something cannot be read, or the message is too long and shows no danger.
@@ -345,26 +352,35 @@ class Api:
         """
         text, turns = checked_text(message, "message"), checked_history(history)
         place = checked_country(country), checked_language(language)
-        drafts = checked_whole(n, "n", 1, 16), checked_whole(seed, "seed", 0, 2**31 - 1)
+        n, seed = checked_whole(n, "n", 1, 16), checked_whole(seed, "seed", 0, 2**31 - 1)
         risk = self._therapist.assess(text, turns)
         if risk.level == "crisis":
-            return self._therapist.respond(text, turns, *place)
+            return self._therapist.respond(text, turns, *place, risk=risk)
         text = checked_statement(text, "message")
         if risk.level == "none" and (exercise := exercises.asked_for(text)):
             return Reply(exercises.script(exercise), "reply", (), risk, None, WRITTEN, 0.0)
-        with self._seat():
-            return self._therapist.respond(text, turns, *place, *drafts)
+        with self._seat() as people:
+            n = affordable(n or self._therapist.settings.n, people)
+            return self._therapist.respond(text, turns, *place, n, seed, risk, cancel)
 
     @contextmanager
-    def _seat(self) -> Generator[None]:
-        """One draft at a time, a bounded number of people waiting."""
-        if not self._seats.acquire(blocking=False):
-            raise BusyError("Many people are here right now. Please try again in a minute.")
+    def _seat(self) -> Generator[int]:
+        """A seat among a bounded number of people, and how many are seated with this one."""
+        with self._door:
+            if self._people >= MAX_WAITING:
+                raise BusyError("Many people are here right now. Please try again in a minute.")
+            self._people += 1
+            people = self._people
         try:
-            with self._pen:
-                yield
+            yield people
         finally:
-            self._seats.release()
+            with self._door:
+                self._people -= 1
+
+
+def affordable(n: int, people: int) -> int:
+    """How many candidates to draft for each when so many people are here at once."""
+    return min([n, *(most for crowd, most in PRESSURE if people >= crowd)])
 
 
 def _ends(text: str, most: int) -> str:

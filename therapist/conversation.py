@@ -48,6 +48,11 @@ def fit(messages: Sequence[Message], budget: int, count: Callable[[Sequence[Mess
     return kept
 
 
+def rendered(messages: Sequence[Message]) -> str:
+    """What `CHAT_TEMPLATE` makes of a conversation and the invitation to answer, without an engine for templates."""
+    return "".join(f"<|{m['role']}|>{m['content']}{END}" for m in messages) + ASSISTANT
+
+
 def token_ids(tokenizer: Any, messages: Sequence[Any], *, add_generation_prompt: bool = True) -> list[int]:
     """Token ids of a rendered conversation, by the tokenizer's own chat template."""
     return tokenizer.apply_chat_template(

@@ -5,12 +5,13 @@ Both draft n replies to one conversation and say nothing about their worth; vett
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-from therapist.conversation import Message, fit, token_ids
+from therapist import decoder
+from therapist.conversation import Message, fit, rendered, token_ids
 from therapist.errors import ArtefactError, EndpointError, GeneratorError, GeneratorTimeout
 from therapist.settings import EMBEDDED, Settings
 
@@ -35,8 +36,10 @@ class Generator(Protocol):
 
     name: str
 
-    def generate(self, messages: Sequence[Message], n: int, seed: int | None = None) -> list[str]:
-        """Draft n replies to a conversation that ends with the person.
+    def generate(
+        self, messages: Sequence[Message], n: int, seed: int | None = None, cancel: threading.Event | None = None
+    ) -> list[str]:
+        """Draft n replies to a conversation that ends with the person; once `cancel` is set, nobody waits for them.
 
         Raises:
             GeneratorError: nothing could be drafted, or not in time. The message never holds what was said.
@@ -45,8 +48,47 @@ class Generator(Protocol):
 
 
 def from_settings(settings: Settings) -> Generator:
-    """The generator that the settings ask for, loaded."""
-    return EndpointGenerator(settings) if settings.base_url else LocalGenerator(settings)
+    """The generator that the settings ask for, loaded: the fast one where it knows the model."""
+    if settings.base_url:
+        return EndpointGenerator(settings)
+    folder = EMBEDDED_FOLDER if settings.model == EMBEDDED else Path(settings.model)
+    return FastGenerator(settings, folder) if decoder.knows(folder) else LocalGenerator(settings)
+
+
+def _fitted(messages: Sequence[Message], budget: int, prompt: Callable[[Sequence[Message]], list[int]]) -> list[int]:
+    """The newest turns that fit; of one turn that is longer than the window its end, which says what is meant now."""
+    ids = prompt(fit(messages, budget, lambda m: len(prompt(m))))
+    return ids if len(ids) <= budget else ids[:1] + ids[-budget + 1 :]
+
+
+def _fresh_seed() -> int:
+    return int(time.time_ns()) & 0xFFFFFFFF
+
+
+class FastGenerator:
+    """A model that `decoder` knows, drafting for many people at once, without transformers."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        model = decoder.Decoder(folder, settings.temperature, settings.top_p)
+        self._loops = decoder.Loops(model, settings.threads)
+        self._budget = model.window - settings.max_new_tokens
+        self._settings, self.name = settings, settings.model
+
+    def generate(
+        self, messages: Sequence[Message], n: int, seed: int | None = None, cancel: threading.Event | None = None
+    ) -> list[str]:
+        draft = decoder.Draft(
+            prompt=_fitted(messages, self._budget, self._prompt), n=n, most=self._settings.max_new_tokens,
+            seed=_fresh_seed() if seed is None else seed, deadline=time.monotonic() + self._settings.timeout_s,
+            cancel=cancel or threading.Event(),
+        )  # fmt: skip
+        return [text.strip() for text in self._tokenizer.decode_batch(self._loops.wait_for(draft))]
+
+    def _prompt(self, messages: Sequence[Message]) -> list[int]:
+        return self._tokenizer.encode(rendered(messages), add_special_tokens=False).ids
 
 
 class LocalGenerator:
@@ -79,16 +121,15 @@ class LocalGenerator:
         self._budget = min(window, 2048) - settings.max_new_tokens
         self.name = settings.model
 
-    def generate(self, messages: Sequence[Message], n: int, seed: int | None = None) -> list[str]:
-        kept = fit(messages, self._budget, lambda m: len(self._prompt(m)))
-        prompt = self._prompt(kept)
-        if len(prompt) > self._budget:  # One turn alone is longer than the window: its end says what is meant now.
-            prompt = prompt[:1] + prompt[-self._budget + 1 :]
+    def generate(
+        self, messages: Sequence[Message], n: int, seed: int | None = None, cancel: threading.Event | None = None
+    ) -> list[str]:
+        prompt = _fitted(messages, self._budget, self._prompt)
         deadline = time.monotonic() + self._settings.timeout_s
         if not self._lock.acquire(timeout=self._settings.timeout_s):
             raise GeneratorTimeout(f"Waited {self._settings.timeout_s} s for earlier drafts to end.")
         try:
-            return self._sample(prompt, n, seed, deadline)
+            return self._sample(prompt, n, seed, deadline, cancel or threading.Event())
         except GeneratorError:
             raise
         except Exception as error:
@@ -100,16 +141,18 @@ class LocalGenerator:
         own = self._settings.model == EMBEDDED
         return token_ids(self._tokenizer, messages if own else instructed(messages))
 
-    def _sample(self, prompt: list[int], n: int, seed: int | None, deadline: float) -> list[str]:
+    def _sample(
+        self, prompt: list[int], n: int, seed: int | None, deadline: float, cancel: threading.Event
+    ) -> list[str]:
         import torch
         from transformers import StoppingCriteriaList
 
         # The only seed that `generate` knows is the global one; the lock above makes it safe.
-        torch.manual_seed(int(time.time_ns()) & 0xFFFFFFFF if seed is None else seed)
+        torch.manual_seed(_fresh_seed() if seed is None else seed)
         ids = torch.tensor([prompt])
 
         def late(sequences: Any, scores: Any, **_: Any) -> Any:
-            return torch.full((sequences.shape[0],), time.monotonic() > deadline)
+            return torch.full((sequences.shape[0],), time.monotonic() > deadline or cancel.is_set())
 
         with torch.inference_mode():
             out = self._model.generate(
@@ -137,7 +180,9 @@ class EndpointGenerator:
         self._client = httpx.Client(headers=headers, timeout=settings.timeout_s, trust_env=False)
         self.name = settings.model if settings.model != EMBEDDED else "default"
 
-    def generate(self, messages: Sequence[Message], n: int, seed: int | None = None) -> list[str]:
+    def generate(
+        self, messages: Sequence[Message], n: int, seed: int | None = None, cancel: threading.Event | None = None
+    ) -> list[str]:
         deadline = time.monotonic() + self._settings.timeout_s
         texts = self._ask(messages, n, seed, deadline)
         missing = n - len(texts)

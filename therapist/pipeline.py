@@ -37,6 +37,8 @@ class Reply:
     referral: Referral | None
     model: str
     seconds: float
+    drafted: int = 0
+    "How many candidates were drafted: fewer than were asked for while many people are here."
 
 
 class Therapist:
@@ -101,7 +103,7 @@ class Therapist:
 
     def respond(
         self, statement: str, history: Sequence[Message] = (), country: str | None = None, language: str | None = None,
-        n: int | None = None, seed: int | None = None,
+        n: int | None = None, seed: int | None = None, risk: Risk | None = None, cancel: threading.Event | None = None,
     ) -> Reply:  # fmt: skip
         """Answer a statement.
 
@@ -112,17 +114,20 @@ class Therapist:
             language: BCP 47 code of the written texts, where the statement does not show what the person writes.
             n: candidates to draft, 1 to 16; None takes the settings' n.
             seed: makes the drafts repeatable.
+            risk: what `assess` found in this statement and history, where it was asked already.
+            cancel: set by the caller when nobody waits for the answer any more.
         """
         started = time.perf_counter()
         country, language = country or self.settings.country or None, language or self.settings.language
-        risk = self.assess(statement, history)
+        risk = risk or self.assess(statement, history)
         # In danger nobody should have to read a second language, whatever the page is set to.
         spoken = written_in(statement)
         language = spoken or language
         candidates: tuple[Candidate, ...] = ()
+        drafted = 0
 
         def answer(text: str, route: Route, *, referral: Referral | None = None, model: str = WRITTEN) -> Reply:
-            return Reply(text, route, candidates, risk, referral, model, time.perf_counter() - started)
+            return Reply(text, route, candidates, risk, referral, model, time.perf_counter() - started, drafted)
 
         said_to = {"country": country, "language": language, "history": history, "statement": statement}
         if risk.level == "crisis":
@@ -133,7 +138,7 @@ class Therapist:
             return answer(protocol.only_english_text(language, history, country), "clarify")
         if risk.level == "none" and too_vague(statement):
             return answer(_unsaid(open_questions(), history), "clarify")
-        candidates = self._candidates(statement, history, n, seed)
+        candidates, drafted = self._candidates(statement, history, n, seed, cancel)
         best = candidates[0] if candidates and candidates[0].qualifies else None
         if risk.level == "concern":
             check_in = protocol.checkin_text(risk, **said_to)
@@ -149,20 +154,21 @@ class Therapist:
         return self.settings.model == EMBEDDED and not self.settings.base_url and bool(only_english(spoken or "en"))
 
     def _candidates(
-        self, statement: str, history: Sequence[Message], n: int | None, seed: int | None
-    ) -> tuple[Candidate, ...]:
-        """Drafted and ranked candidates, or none at all when a model fails: the person is referred then."""
+        self, statement: str, history: Sequence[Message], n: int | None, seed: int | None,
+        cancel: threading.Event | None,
+    ) -> tuple[tuple[Candidate, ...], int]:  # fmt: skip
+        """Ranked candidates and how many were drafted, or none when a model fails: the person is referred then."""
         self.load()
         if self._generator is None:
-            return ()
+            return (), 0
         try:
-            texts = self._generator.generate([*history, user(statement)], n or self.settings.n, seed)
-            return self.rank(statement, texts, history)
+            texts = self._generator.generate([*history, user(statement)], n or self.settings.n, seed, cancel)
+            return self.rank(statement, texts, history), len(texts)
         except GeneratorError as error:
             log.warning("No candidates: %s", error)
         except Exception as error:
             log.error("Drafting or ranking broke with %s.", type(error).__name__)
-        return ()
+        return (), 0
 
     def rank(self, statement: str, candidates: Sequence[str], history: Sequence[Message] = ()) -> tuple[Candidate, ...]:
         """Vet and rank anybody's candidates, best first, rejected ones included with their reasons.

@@ -10,10 +10,12 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from therapist import bert
 from therapist.conversation import Message
 from therapist.errors import ArtefactError
 from therapist.heads import Head
@@ -22,6 +24,10 @@ from therapist.vetting import vet
 
 FOLDER = Path(__file__).parent / "data" / "reranker"
 REBUILD = "Build it with: python -m train reranker"
+AT_ONCE = 64
+"Texts encoded together, at most."
+THREADS = 2
+"Threads that encode, each computing alone: see `decoder`."
 NEIGHBOURS = 48
 "Entries of the bank that a statement is compared with: about a third of one concern."
 TOP = 3
@@ -82,20 +88,55 @@ def read_together(history: Sequence[Message], statement: str, reply: str) -> str
 
 
 class SentenceEncoder:
-    """A sentence-transformers model from a folder, identified by the hash of its weights."""
+    """A sentence-transformers model (BERT, mean of the tokens) in a folder, identified by the hash of its weights."""
 
     def __init__(self, folder: Path) -> None:
-        from sentence_transformers import SentenceTransformer
+        import torch
+        from safetensors.torch import load
+        from tokenizers import Tokenizer
 
         weights = folder / "model.safetensors"
         if not weights.exists():
             raise ArtefactError(f"No encoder at {folder}.")
-        self.sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
-        # float32: half precision is stored for its size, but computes slowly on a processor.
-        self._model = SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": "float32"})
+        stored = weights.read_bytes()
+        self.sha256 = hashlib.sha256(stored).hexdigest()
+        shape = bert.config(folder)
+        if shape.get("model_type") != "bert" or shape.get("hidden_act") != "gelu":
+            raise ArtefactError(f"The encoder at {folder} is no BERT with GELU. {REBUILD}")
+        self._bert, self._torch = bert.Bert(load(stored), shape, "", bert.half), torch
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        longest = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["model_max_length"]
+        self._tokenizer.enable_truncation(min(longest, shape["max_position_embeddings"]))
+        self._tokenizer.no_padding()
+        torch.set_num_threads(1)
+        self._pool = ThreadPoolExecutor(THREADS, "encode")
 
     def encode(self, texts: Sequence[str]) -> Any:
-        return self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False, batch_size=64)
+        import numpy as np
+
+        if len(texts) == 1:  # a message that is read for danger does not queue behind candidates
+            return self._encoded(texts)
+        vectors = np.empty((len(texts), self._bert.width), np.float32)
+        groups = min(len(texts), max(THREADS, -(-len(texts) // AT_ONCE)))
+        # Every so-many-th text: long and short ones are shared out alike.
+        for i, found in enumerate(self._pool.map(self._encoded, (texts[i::groups] for i in range(groups)))):
+            vectors[i::groups] = found
+        return vectors
+
+    def _encoded(self, texts: Sequence[str]) -> Any:
+        torch = self._torch
+        ids = [e.ids for e in self._tokenizer.encode_batch(list(texts))]
+        sizes = [len(i) for i in ids]
+
+        def attend(_: int, qkv: Any) -> Any:
+            each = bert.by_heads(qkv, 3 * self._bert.heads).split(sizes, 1)
+            return torch.cat([bert.attention(*text.chunk(3)) for text in each])
+
+        with torch.inference_mode():
+            positions = torch.cat([torch.arange(size) for size in sizes])
+            hidden = self._bert.hidden(torch.tensor([i for row in ids for i in row]), positions, attend)
+            means = torch.stack([text.mean(0) for text in hidden.split(sizes)])
+            return torch.nn.functional.normalize(means).numpy()
 
 
 class Bank:

@@ -39,6 +39,8 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; frame-src 'none'; object-src 'none'; form-action 'none'"
 )
 "Gradio needs inline scripts and eval; nothing may come from another host."
+Leaving = dict[str, threading.Event]
+"By session: what is set when the page is closed."
 ENDPOINTS = ("chat", "respond", "rank", "assess_risk", "refer", "exercises", "exercise_step")
 
 
@@ -69,12 +71,12 @@ def _plain(postprocess: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def build(therapist: Therapist) -> gr.Blocks:
     """The page of a therapist, ready to launch with `launch_options`."""
-    api = Api(therapist)
+    api, leaving = Api(therapist), Leaving()
     with gr.Blocks(title=words()["title"], analytics_enabled=False, fill_height=True) as demo:
-        _conversation(therapist, api)
+        _conversation(therapist, api, leaving)
         for name in ENDPOINTS:
             gr.api(_public(getattr(api, name)), api_name=name, concurrency_limit=None)
-        demo.unload(_forget_later(demo))
+        demo.unload(_forget_later(demo, leaving))
     return demo.queue(max_size=64, api_open=False)
 
 
@@ -112,7 +114,7 @@ def _guarded(app: ASGIApp) -> ASGIApp:
     return guarded
 
 
-def _conversation(therapist: Therapist, api: Api) -> None:
+def _conversation(therapist: Therapist, api: Api, leaving: Leaving) -> None:
     w = words()
     chatbot = gr.Chatbot(
         label=w["conversation"], show_label=False, container=False, scale=1, height=None, min_height=0, buttons=[],
@@ -125,7 +127,7 @@ def _conversation(therapist: Therapist, api: Api) -> None:
     after = gr.HTML(value={}, html_template="<div class='q-after'></div>", elem_id="after", apply_default_css=False,
                     js_on_load="window.quiet.evidence(element, props, trigger, watch) /* 'click' */")  # fmt: skip
     chat = gr.ChatInterface(
-        _talk(therapist, api), chatbot=chatbot, textbox=_textbox(), additional_inputs=[place],
+        _talk(therapist, api, leaving), chatbot=chatbot, textbox=_textbox(), additional_inputs=[place],
         additional_outputs=[after], examples=[[text, None] for text in w["examples"]],
         cache_examples=False, fill_height=True,
         api_name="ui", api_visibility="private", flagging_mode="never", save_history=False, show_progress="hidden",
@@ -168,11 +170,11 @@ def _first_screen() -> str:
     return f"<div class='q-first'><h1>{heading}</h1>{lines}<p class='q-or'>{examples}</p></div>"
 
 
-def _talk(therapist: Therapist, api: Api) -> Callable[..., Iterator[tuple[str, Any]]]:
+def _talk(therapist: Therapist, api: Api, leaving: Leaving) -> Callable[..., Iterator[tuple[str, Any]]]:
     """The function behind the conversation: the whole text so far, and what stands below it."""
     w = words()
 
-    def talk(message: str, history: list[dict], place: dict) -> Iterator[tuple[str, Any]]:
+    def talk(message: str, history: list[dict], place: dict, request: gr.Request) -> Iterator[tuple[str, Any]]:
         turns = [t for t in history if text_of(t.get("content")) not in (w["waking"], w["busy"], w["failed"])]
         try:
             if (
@@ -181,7 +183,8 @@ def _talk(therapist: Therapist, api: Api) -> Callable[..., Iterator[tuple[str, A
             ):
                 yield w["waking"], gr.skip()
             place = place if isinstance(place, dict) else {}
-            reply = api.reply(message, turns, place.get("country"), None)
+            left = leaving.setdefault(str(request.session_hash), threading.Event())
+            reply = api.reply(message, turns, place.get("country"), None, cancel=left)
         except InputError:
             size = len(message.strip()) if isinstance(message, str) else 0
             yield w["too_long"].format(f"{size:,}") if size > MAX_CHARS else w["empty"], {}
@@ -260,8 +263,8 @@ def _public(function: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-def _forget_later(demo: gr.Blocks) -> Callable[[gr.Request], None]:
-    """Gradio keeps the last state of a closed page in memory; this lets go of it."""
+def _forget_later(demo: gr.Blocks, leaving: Leaving) -> Callable[[gr.Request], None]:
+    """A closed page: nothing more is drafted for it, and the last state, which Gradio keeps in memory, is let go."""
 
     def forget(session: str) -> None:
         held = demo.state_holder.session_data.get(session)
@@ -270,6 +273,7 @@ def _forget_later(demo: gr.Blocks) -> Callable[[gr.Request], None]:
             demo.state_holder.time_last_used.pop(session, None)
 
     def closed(request: gr.Request) -> None:
+        leaving.pop(str(request.session_hash), threading.Event()).set()
         timer = threading.Timer(FORGET_S, forget, [str(request.session_hash)])
         timer.daemon = True
         timer.start()

@@ -89,6 +89,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(json.dumps(evaluate.COMMANDS[options.what](), indent=1, ensure_ascii=False))
 
 
+def _bench(options: argparse.Namespace) -> None:
+    from train import bench
+
+    print(bench.run(options.quick))
+
+
 def main(arguments: list[str]) -> int:
     if arguments and arguments[0].endswith(".toml"):
         arguments = ["recipe", *arguments]
@@ -125,6 +131,9 @@ def main(arguments: list[str]) -> int:
     evaluate = commands.add_parser("evaluate", help="measure what ships")
     evaluate.add_argument("what", choices=("generator", "replies", "reranker", "time"))
     evaluate.set_defaults(run=_evaluate)
+    bench = commands.add_parser("bench", help="measure speed and growth, write table and plots")
+    bench.add_argument("--quick", action="store_true", help="few repetitions: a look, no figures to publish")
+    bench.set_defaults(run=_bench)
     options = parser.parse_args(arguments)
     options.run(options)
     return 0

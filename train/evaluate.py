@@ -19,7 +19,7 @@ from pathlib import Path
 
 from therapist import Settings, Therapist
 from therapist.conversation import user
-from therapist.generators import LocalGenerator
+from therapist.generators import from_settings
 from therapist.reranker import content_words
 from therapist.text import words
 from therapist.vetting import vet
@@ -45,7 +45,7 @@ def copies(text: str, known: set[tuple[str, ...]], *, size: int = 8) -> bool:
 
 def generator(count: int = 100, n: int = 8, seed: int = 0) -> dict:
     """Shares over n drafts for each of `count` test statements, default sampling."""
-    model = LocalGenerator(Settings())
+    model = from_settings(Settings())
     known = {
         tuple(w[i : i + 8])
         for e in corpus.entries("train")
@@ -91,7 +91,7 @@ def replies(count: int = 50, seed: int = 1) -> list[dict]:
     return found
 
 
-def _post(url: str, name: str, body: dict) -> dict:
+def post(url: str, name: str, body: dict) -> dict:
     """One call of a named endpoint, as curl would make it."""
     request = urllib.request.Request(
         f"{url}/gradio_api/call/v2/{name}", json.dumps(body).encode(), {"Content-Type": "application/json"}
@@ -101,30 +101,39 @@ def _post(url: str, name: str, body: dict) -> dict:
     return json.loads([line[5:] for line in stream.splitlines() if line.startswith("data:")][-1])[0]
 
 
-def timing(repeats: int = 20) -> dict:
-    """Seconds from the command to the page, to the first reply, and the median reply, over loopback."""
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def awaited_page(url: str) -> None:
+    """Return once a page is served."""
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=1).read()
+            return
+        except OSError:
+            time.sleep(0.02)
+
+
+def timing(repeats: int = 20) -> dict:
+    """Seconds from the command to the page, to the first reply, and the median reply, over loopback."""
+    port = free_port()
     url, started = f"http://127.0.0.1:{port}", time.perf_counter()
     app = subprocess.Popen(
         [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        while True:
-            try:
-                urllib.request.urlopen(url, timeout=1).read()
-                break
-            except OSError:
-                time.sleep(0.02)
+        awaited_page(url)
         page = time.perf_counter() - started
         statements = [e["statement"] for e in _sample(repeats, 2)]
-        _post(url, "respond", {"message": "I lost my job on Friday and I have not told my wife."})
+        post(url, "respond", {"message": "I lost my job on Friday and I have not told my wife."})
         first = time.perf_counter() - started
         seconds = []
         for statement in statements:
             begin = time.perf_counter()
-            _post(url, "respond", {"message": statement})
+            post(url, "respond", {"message": statement})
             seconds.append(time.perf_counter() - begin)
     finally:
         app.terminate()

@@ -1,0 +1,135 @@
+"""BERT's layers in plain torch: the body of the embedded generator and of the reranker's encoder.
+
+Neither needs transformers, whose import costs more than loading both. Texts and candidates stand as rows of one
+[rows, width] matrix without padding; only attention asks which row belongs to whom, so whoever calls brings it.
+
+The generator's linear layers compute in 8-bit integers, a quarter of the bytes of float32. Each row is scaled by its
+own largest value, and a last row of plus and minus one pins the range that torch quantises with. So every row is
+quantised alone and summed in exact integers: it comes out the same, bit for bit, whatever rows are beside it.
+"""
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Linear = Callable[[Any], Any]
+
+
+def config(folder: Path) -> dict[str, Any]:
+    """`config.json` of a folder; empty where there is none."""
+    path = folder / "config.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+class Bert:
+    """Weights and layers of a post-norm BERT with absolute positions and the exact GELU.
+
+    Args:
+        tensors: the state dict; what `prefix` begins is the body.
+        shape: the config, for `num_attention_heads`, `num_hidden_layers`, `layer_norm_eps`.
+        linear: makes a layer of a weight [out, in] and a bias [out]: `exact`, `half` or `int8`.
+    """
+
+    def __init__(self, tensors: dict[str, Any], shape: dict[str, Any], prefix: str, linear: Callable[..., Linear]):
+        import torch
+
+        def of(name: str) -> Any:
+            return tensors[prefix + name].float()
+
+        self.heads, self.width, self.depth = (
+            shape[k] for k in ("num_attention_heads", "hidden_size", "num_hidden_layers")
+        )
+        self.eps = shape["layer_norm_eps"]
+        self.words = of("embeddings.word_embeddings.weight")
+        # Everything here is of the first type, so its vector is a part of the position's.
+        self._places = of("embeddings.position_embeddings.weight") + of("embeddings.token_type_embeddings.weight")[0]
+        self._embedded = self._norm(of, "embeddings.LayerNorm")
+        self._layers = []
+        for i in range(self.depth):
+            at = f"encoder.layer.{i}."
+            parts = [f"{at}attention.self.{part}" for part in ("query", "key", "value")]
+            self._layers.append((
+                linear(torch.cat([of(f"{p}.weight") for p in parts]), torch.cat([of(f"{p}.bias") for p in parts])),
+                linear(of(f"{at}attention.output.dense.weight"), of(f"{at}attention.output.dense.bias")),
+                self._norm(of, f"{at}attention.output.LayerNorm"),
+                linear(of(f"{at}intermediate.dense.weight"), of(f"{at}intermediate.dense.bias")),
+                linear(of(f"{at}output.dense.weight"), of(f"{at}output.dense.bias")),
+                self._norm(of, f"{at}output.LayerNorm"),
+            ))  # fmt: skip
+
+    def _norm(self, of: Callable[[str], Any], name: str) -> Linear:
+        import torch
+
+        weight, bias = of(f"{name}.weight"), of(f"{name}.bias")
+        return lambda x: torch.layer_norm(x, (self.width,), weight, bias, self.eps)
+
+    def hidden(self, ids: Any, positions: Any, attend: Callable[[int, Any], Any]) -> Any:
+        """Hidden states float32 [rows, width] of tokens int64 [rows] at their positions int64 [rows].
+
+        `attend(layer, qkv)` gives the context [rows, width] for queries, keys and values [rows, 3 * width].
+        """
+        from torch.nn.functional import gelu
+
+        x = self._embedded(self.words[ids] + self._places[positions])
+        for i, (qkv, out, norm, wide, narrow, last) in enumerate(self._layers):
+            x = norm(x + out(attend(i, qkv(x))))
+            x = last(x + narrow(gelu(wide(x))))
+        return x
+
+
+def by_heads(rows: Any, heads: int) -> Any:
+    """A view [heads, rows, size] of [rows, heads * size]."""
+    return rows.view(len(rows), heads, -1).transpose(0, 1)
+
+
+def attention(queries: Any, keys: Any, values: Any, mask: Any = None, causal: bool = False) -> Any:
+    """Softmax attention of [heads, rows, size] over [heads, seen, size]: contexts [rows, heads * size].
+
+    `mask` is added to the scores [rows, seen].
+    """
+    from torch.nn.functional import scaled_dot_product_attention
+
+    found = scaled_dot_product_attention(queries[None], keys[None], values[None], attn_mask=mask, is_causal=causal)
+    return found[0].transpose(0, 1).flatten(1)
+
+
+def exact(weight: Any, bias: Any) -> Linear:
+    """A linear layer in float32."""
+    import torch
+
+    return lambda x: torch.addmm(bias, x, weight.T)
+
+
+def half(weight: Any, bias: Any) -> Linear:
+    """A linear layer with products in bfloat16 where the processor multiplies that, twice as fast; else `exact`."""
+    import torch
+
+    if not torch.cpu._is_avx512_bf16_supported():
+        return exact(weight, bias)
+    weight, bias = weight.bfloat16(), bias.bfloat16()
+    return lambda x: torch.nn.functional.linear(x.bfloat16(), weight, bias).float()
+
+
+def int8(weight: Any, bias: Any) -> Linear:
+    """A linear layer in 8-bit integers, one scale an output and one a row."""
+    import torch
+
+    scale = weight.abs().amax(1).clamp(min=1e-8) / 127
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torch pins its own end of these; the version is pinned here
+        rounded = torch.quantize_per_channel(weight, scale.double(), torch.zeros(len(scale)).long(), 0, torch.qint8)
+    packed = torch.ops.quantized.linear_prepack(rounded, None)
+    # Without these instructions two products of 8 bits overflow the 16 bits they are summed in; 7 bits do not.
+    narrow = not torch.cpu._is_vnni_supported()
+
+    pin = torch.zeros(1, weight.shape[1])
+    pin[0, 0], pin[0, 1] = 1.0, -1.0
+
+    def apply(x: Any) -> Any:
+        largest = x.abs().amax(1, keepdim=True).clamp_(min=1e-8)
+        summed = torch.ops.quantized.linear_dynamic(torch.cat([x / largest, pin]), packed, narrow)
+        return torch.addcmul(bias, summed[:-1], largest)
+
+    return apply
