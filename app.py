@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from therapist.errors import SettingsError
-from therapist.settings import Settings, read
+from therapist.settings import Settings, on_zero_gpu, read
 
 RUN = __name__ == "__main__"
 PORTS = 20
@@ -45,7 +45,7 @@ def without_stubs() -> Generator[None]:
 
 
 with without_stubs():
-    from therapist import ui  # only now, so that --help and a wrong setting answer at once
+    from therapist import devices, ui  # only now, so that --help and a wrong setting answer at once
 from therapist.api import Api  # noqa: E402
 from therapist.pipeline import Therapist  # noqa: E402
 
@@ -75,6 +75,10 @@ def main() -> None:
         sys.exit(str(error))
     if settings.port not in (0, port):
         print(f"Port {settings.port} is taken, so port {port} is used.", file=sys.stderr)
+    if on_zero_gpu():
+        # It takes what this thread puts on a GPU before the launch, and ends an app that never asks for one.
+        devices.lent(devices.place, 1)
+        therapist.load()
     host = None if settings.host == Settings.host else settings.host  # None lets a Space listen where it must
     app, url, _ = demo.launch(
         server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, **ui.launch_options(therapist)

@@ -44,13 +44,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_app(log: Path, *arguments: str, ready: bool) -> Iterator[str]:
+def running_app(log: Path, *arguments: str, ready: bool, folder: Path = ROOT) -> Iterator[str]:
     """The page as `python app.py` serves it; its address."""
     url = f"http://127.0.0.1:{(port := free_port())}"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("THERAPIST_", "GRADIO_"))}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("THERAPIST_", "GRADIO_", "PYTHONPATH"))}
     with log.open("wb") as out:
         command = [sys.executable, "app.py", "--port", str(port), *arguments]
-        app = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        app = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT)
         try:
             await_health(app, url, log, ready)
             yield url
@@ -59,7 +59,7 @@ def running_app(log: Path, *arguments: str, ready: bool) -> Iterator[str]:
             app.wait(20)
 
 
-def await_health(app: subprocess.Popen, url: str, log: Path, ready: bool, seconds: float = 120) -> None:
+def await_health(app: subprocess.Popen, url: str, log: Path, ready: bool, seconds: float = 280) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert app.poll() is None, log.read_text(encoding="utf-8")[-3000:]

@@ -55,3 +55,13 @@ def test_the_renderer_marks_who_speaks():
     assert rendered([user("I feel lonely"), assistant("You feel alone.")]) == (
         "<|user|>I feel lonely<|end|><|assistant|>You feel alone.<|end|>"
     )
+
+
+def test_an_instruction_is_left_out_as_these_weights_never_met_one():
+    assert rendered([{"role": "system", "content": "Listen."}, user("hi")]) == rendered([user("hi")])
+
+
+def test_the_template_that_ships_is_the_one_that_trained():
+    from therapist.generators import EMBEDDED_FOLDER
+
+    assert (EMBEDDED_FOLDER / "chat_template.jinja").read_text(encoding="utf-8") == CHAT_TEMPLATE

@@ -15,6 +15,8 @@ DOCUMENTS = (
     "therapist/DISCORD.md",
     "train/README.md",
     "train/corpus/README.md",
+    "space/README.md",
+    "space/scaling.md",
 )
 
 

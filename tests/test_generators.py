@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -11,6 +12,7 @@ from therapist.conversation import assistant, user
 from therapist.errors import ArtefactError, EndpointError, GeneratorTimeout
 from therapist.generators import EndpointGenerator, FastGenerator, LocalGenerator, from_settings
 from therapist.settings import Settings
+from therapist.spending import HOUR_S, Spending
 
 SECRET = "my sister Marigold moved to Lisbon"
 
@@ -38,6 +40,10 @@ class Handler(BaseHTTPRequestHandler):
         mood = self.server.mood
         if mood == "hangs":
             time.sleep(5)
+        if mood == "refuses n" and body["n"] > 1:
+            return self._send(400, b'{"error": "n must be 1"}')
+        if mood == "drips":
+            return self._drip()
         if mood.isdigit():
             return self._send(int(mood), b'{"error": "no"}')
         if mood == "babbles":
@@ -46,13 +52,22 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(200, b'{"choices": []}')
         count = body["n"] if mood == "honours n" else 1
         number = len(self.server.bodies)
-        choices = [{"message": {"role": "assistant", "content": f"Reply {number}.{i}."}} for i in range(count)]
-        self._send(200, json.dumps({"choices": choices}).encode())
+        choices = [
+            {"message": {"role": "assistant", "content": f"Reply {number}.{i}.\nUser: and I"}} for i in range(count)
+        ]
+        self._send(200, json.dumps({"choices": choices, "usage": {"total_tokens": 100}}).encode())
 
-    def _send(self, status: int, body: bytes) -> None:
+    def _drip(self) -> None:
+        self._send(200, b" ", length=1000)
+        for _ in range(12):
+            time.sleep(0.4)
+            with suppress(OSError):
+                self.wfile.write(b" ")
+
+    def _send(self, status: int, body: bytes, length: int | None = None) -> None:
         try:
             self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(length or len(body)))
             self.end_headers()
             self.wfile.write(body)
         except BrokenPipeError:
@@ -90,6 +105,68 @@ def test_a_server_that_ignores_n_is_asked_again_until_n_replies_are_there(server
     s = server("ignores n")
     assert len(set(ask(s.url))) == 4
     assert len({b["seed"] for b in s.bodies}) == 4
+
+
+def test_a_server_that_refuses_n_is_asked_one_by_one_from_then_on(server):
+    s = server("refuses n")
+    generator = EndpointGenerator(Settings(base_url=s.url, timeout_s=2))
+    assert [len(generator.generate([user(SECRET)], 4)) for _ in range(2)] == [4, 4]
+    assert [b["n"] for b in s.bodies] == [4, *[1] * 8]
+
+
+def test_a_reply_costs_at_most_the_requests_that_the_settings_allow(server):
+    s = server("ignores n")
+    assert len(ask(s.url, n=8, max_requests=3)) == 3
+    assert len(s.bodies) == 3
+
+
+def test_an_hour_costs_at_most_the_tokens_that_the_settings_allow(server):
+    s = server("honours n")
+    generator = EndpointGenerator(Settings(base_url=s.url, timeout_s=2, hourly_tokens=1000))
+    allowed = 0
+    with pytest.raises(EndpointError, match="THERAPIST_HOURLY_TOKENS 1,000 are spent"):
+        while allowed < 20:
+            allowed += len(generator.generate([user(SECRET)], 1))
+    assert 5 < allowed == len(s.bodies) < 10, "the server counted 100 for each, and what is not yet known counts more"
+
+
+def test_what_was_spent_an_hour_ago_counts_no_more(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("therapist.spending.time.monotonic", lambda: now[0])
+    spending = Spending(100)
+    assert spending.reserve(80) and not spending.reserve(30)
+    now[0] = HOUR_S + 1
+    assert spending.reserve(30)
+
+
+def test_a_refused_request_costs_nothing(server):
+    s = server("429")
+    generator = EndpointGenerator(Settings(base_url=s.url, timeout_s=2, hourly_tokens=600))
+    for _ in range(5):
+        with pytest.raises(EndpointError, match="429"):
+            generator.generate([user(SECRET)], 1)
+
+
+def test_a_draft_ends_where_the_model_begins_to_speak_for_the_person(server):
+    s = server("honours n")
+    assert ask(s.url, n=2) == ["Reply 1.0.", "Reply 1.1."]
+    assert "\nUser:" in s.bodies[0]["stop"] and len(s.bodies[0]["stop"]) <= 4
+
+
+def test_a_talk_that_outgrows_a_servers_window_is_sent_from_its_newest_turns(server):
+    s = server("honours n")
+    talk = [m for i in range(20) for m in (user(f"Night {i}. " * 60), assistant("Another night."))]
+    EndpointGenerator(Settings(base_url=s.url)).generate([*talk, user("Tonight as well.")], 1)
+    sent = s.bodies[0]["messages"]
+    assert sent[0]["role"] == "system" and sent[1]["role"] == "user" and sent[-1]["content"] == "Tonight as well."
+    assert 3 < len(sent) < 20
+
+
+def test_a_server_that_answers_drop_by_drop_is_given_up_in_time(server):
+    started = time.monotonic()
+    with pytest.raises(GeneratorTimeout):
+        ask(server("drips").url, n=1)
+    assert time.monotonic() - started < 4
 
 
 def test_the_address_works_with_and_without_v1(server):

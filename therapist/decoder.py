@@ -8,6 +8,7 @@ weight and row: 15 M weights are 60 MB in float32 and 15 MB in 8 bits, for 8 row
 - the prompt is read once for its n candidates. A person's cache is one block [layers, places, keys | values]: the
   prompt first, then at each step one place for every candidate that is still being written. The candidates are query
   rows of one attention over that block, with a mask by which each sees the prompt and itself alone;
+- what a candidate is to begin with is put in the place of what is sampled, token by token;
 - a candidate that has ended has no row and takes no further places; who is late or has left takes their rows along;
 - linear layers, head and sampling run on the rows of all people at once; attention runs person by person, so nobody
   is padded to somebody else's length, and people come and go between two steps.
@@ -66,9 +67,10 @@ class Draft:
     """n candidates for one prompt: what is asked, and how far it has come."""
 
     prompt: list[int]
-    n: int
+    begun: list[list[int]]
+    "For each candidate the tokens that it begins with, which are not sampled; none for a free one."
     most: int
-    "Longest candidate, in tokens."
+    "Longest candidate, in tokens, what it begins with included."
     seed: int
     deadline: float
     "On the clock of `time.monotonic`."
@@ -88,6 +90,11 @@ class Draft:
     "Added to the scores, float32 [live, places]: 0 for what a candidate sees, else minus infinity."
     filled: int = 0
     "Places of the cache that are taken."
+
+    @property
+    def n(self) -> int:
+        """How many candidates are drafted."""
+        return len(self.begun)
 
 
 class Decoder:
@@ -162,7 +169,10 @@ class Decoder:
         for d in drafts:
             kept = []
             for row, i in enumerate(d.live):
-                if (token := next(said)) != self.end:
+                token, place = next(said), len(d.tokens[i])
+                if place < len(d.begun[i]):
+                    token = d.begun[i][place]
+                if token != self.end:
                     d.tokens[i].append(token)
                     if len(d.tokens[i]) < d.most:
                         kept.append(row)

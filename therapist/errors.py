@@ -8,6 +8,7 @@
     └── GeneratorError     no candidate could be drafted
         ├── GeneratorTimeout     it took too long
         └── EndpointError        the model server refused, failed or spoke nonsense
+            └── RefusedError         it found fault with the request itself
 
 A person never meets one of these: `pipeline.Therapist` turns a generator's failure into a referral, and the page
 and the API turn bad input into a sentence that says what is wrong and what to do.
@@ -44,3 +45,7 @@ class GeneratorTimeout(GeneratorError):
 
 class EndpointError(GeneratorError):
     """A model server could not be reached, refused, failed, or answered with something that is no completion."""
+
+
+class RefusedError(EndpointError):
+    """A model server found fault with the request itself, as those do that draft only one reply at a time."""

@@ -3,6 +3,7 @@
 Both draft n replies to one conversation and say nothing about their worth; vetting and reranking do that.
 """
 
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-from therapist import decoder
+from therapist import decoder, devices
+from therapist.clauses import beginnings
 from therapist.conversation import Message, fit, rendered, token_ids
-from therapist.errors import ArtefactError, EndpointError, GeneratorError, GeneratorTimeout
+from therapist.errors import ArtefactError, EndpointError, GeneratorError, GeneratorTimeout, RefusedError
 from therapist.settings import EMBEDDED, Settings
+from therapist.spending import Spending, estimate
 
 DATA = Path(__file__).parent / "data"
 EMBEDDED_FOLDER = DATA / "models" / "embedded"
@@ -23,6 +26,18 @@ HINTS = {
     429: "The server asks for fewer calls.",
 }
 "What to do about a status that a model server answers with."
+STOPS = ("\nUser:", "\nHuman:", "<|im_end|>", "<|eot_id|>")
+"Where a model of others begins to speak for the person, or shows the end that it means; servers take four at most."
+
+LONGEST = 48
+"Tokens of a draft's beginning, at most."
+WINDOW = 1536
+"Tokens of a talk, about, that a server is sent: the newest turns, so that no talk outgrows its window or the bill."
+
+
+def ended(text: str) -> str:
+    """A draft up to the first stop: some servers ignore them."""
+    return text[: min((at for stop in STOPS if (at := text.find(stop)) >= 0), default=len(text))].strip()
 
 
 def instructed(messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -66,7 +81,10 @@ def _fresh_seed() -> int:
 
 
 class FastGenerator:
-    """A model that `decoder` knows, drafting for many people at once, without transformers."""
+    """A model that `decoder` knows, drafting for many people at once, without transformers.
+
+    Most drafts begin with a clause of the person's own, turned to "you": a model this small says the rest better.
+    """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         from tokenizers import Tokenizer
@@ -74,21 +92,26 @@ class FastGenerator:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         model = decoder.Decoder(folder, settings.temperature, settings.top_p)
         self._loops = decoder.Loops(model, settings.threads)
-        self._budget = model.window - settings.max_new_tokens
+        self._budget = model.window - settings.max_new_tokens - LONGEST
         self._settings, self.name = settings, settings.model
 
     def generate(
         self, messages: Sequence[Message], n: int, seed: int | None = None, cancel: threading.Event | None = None
     ) -> list[str]:
+        begun = [self._encode(words)[:LONGEST] for words in beginnings(messages[-1]["content"], n)]
+        most = self._settings.max_new_tokens + max(map(len, begun))
         draft = decoder.Draft(
-            prompt=_fitted(messages, self._budget, self._prompt), n=n, most=self._settings.max_new_tokens,
+            prompt=_fitted(messages, self._budget, self._prompt), begun=begun, most=most,
             seed=_fresh_seed() if seed is None else seed, deadline=time.monotonic() + self._settings.timeout_s,
             cancel=cancel or threading.Event(),
         )  # fmt: skip
         return [text.strip() for text in self._tokenizer.decode_batch(self._loops.wait_for(draft))]
 
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
-        return self._tokenizer.encode(rendered(messages), add_special_tokens=False).ids
+        return self._encode(rendered(messages))
+
+    def _encode(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text, add_special_tokens=False).ids if text else []
 
 
 class LocalGenerator:
@@ -104,9 +127,13 @@ class LocalGenerator:
                 f"No weights at {EMBEDDED_FOLDER}. Train them with: python -m train train/recipes/embedded.toml"
             )
         torch.set_num_threads(settings.threads)
+        # The embedded model is too small to gain from a GPU, and without one it needs nobody's quota.
+        self._device = "cpu" if settings.model == EMBEDDED else devices.place()
         # float32: for a model this small it is as fast as bfloat16 on a processor without matrix units, and exact.
-        self._model: Any = AutoModelForCausalLM.from_pretrained(place, revision=revision or None, dtype=torch.float32)
-        self._model.eval()
+        dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
+        self._model: Any = AutoModelForCausalLM.from_pretrained(place, revision=revision or None, dtype=dtype)
+        self._model.to(self._device).eval()
+        self._draft = devices.lent(self._sample, settings.timeout_s) if self._device == "cuda" else self._sample
         self._tokenizer: Any = AutoTokenizer.from_pretrained(place, revision=revision or None)
         if self._tokenizer.chat_template is None:
             raise ArtefactError(
@@ -129,7 +156,8 @@ class LocalGenerator:
         if not self._lock.acquire(timeout=self._settings.timeout_s):
             raise GeneratorTimeout(f"Waited {self._settings.timeout_s} s for earlier drafts to end.")
         try:
-            return self._sample(prompt, n, seed, deadline, cancel or threading.Event())
+            # A lent GPU is another process, which an event does not reach.
+            return self._draft(prompt, n, seed, deadline, cancel if self._device == "cpu" else None)
         except GeneratorError:
             raise
         except Exception as error:
@@ -142,17 +170,18 @@ class LocalGenerator:
         return token_ids(self._tokenizer, messages if own else instructed(messages))
 
     def _sample(
-        self, prompt: list[int], n: int, seed: int | None, deadline: float, cancel: threading.Event
+        self, prompt: list[int], n: int, seed: int | None, deadline: float, cancel: threading.Event | None
     ) -> list[str]:
         import torch
         from transformers import StoppingCriteriaList
 
         # The only seed that `generate` knows is the global one; the lock above makes it safe.
         torch.manual_seed(_fresh_seed() if seed is None else seed)
-        ids = torch.tensor([prompt])
+        ids = torch.tensor([prompt], device=self._device)
 
         def late(sequences: Any, scores: Any, **_: Any) -> Any:
-            return torch.full((sequences.shape[0],), time.monotonic() > deadline or cancel.is_set())
+            over = time.monotonic() > deadline or (cancel is not None and cancel.is_set())
+            return torch.full((sequences.shape[0],), over, device=self._device)
 
         with torch.inference_mode():
             out = self._model.generate(
@@ -163,7 +192,7 @@ class LocalGenerator:
             )  # fmt: skip
         if time.monotonic() > deadline:
             raise GeneratorTimeout(f"{self.name} did not finish within {self._settings.timeout_s} s.")
-        return [t.strip() for t in self._tokenizer.batch_decode(out[:, len(prompt) :], skip_special_tokens=True)]
+        return [ended(t) for t in self._tokenizer.batch_decode(out[:, len(prompt) :], skip_special_tokens=True)]
 
 
 class EndpointGenerator:
@@ -178,20 +207,35 @@ class EndpointGenerator:
         headers = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         # trust_env=False: a proxy from the environment must not see what a person wrote.
         self._client = httpx.Client(headers=headers, timeout=settings.timeout_s, trust_env=False)
+        self._spending = Spending(settings.hourly_tokens)
+        self._one_by_one = False
         self.name = settings.model if settings.model != EMBEDDED else "default"
 
     def generate(
         self, messages: Sequence[Message], n: int, seed: int | None = None, cancel: threading.Event | None = None
     ) -> list[str]:
         deadline = time.monotonic() + self._settings.timeout_s
-        texts = self._ask(messages, n, seed, deadline)
-        missing = n - len(texts)
+        messages = fit(messages, WINDOW, lambda m: estimate(m, 0, 0))
+        texts = self._first(messages, n, seed, deadline)
+        missing = min(n - len(texts), self._settings.max_requests - 1)
         if missing > 0:
             with ThreadPoolExecutor(max_workers=missing) as pool:
                 seeds = [None if seed is None else seed + i for i in range(1, missing + 1)]
                 for more in pool.map(lambda s: self._top_up(messages, s, deadline), seeds):
                     texts += more[:1]
         return texts[:n]
+
+    def _first(self, messages: Sequence[Message], n: int, seed: int | None, deadline: float) -> list[str]:
+        """All replies at once, or one from a server that refuses to draft several."""
+        if not self._one_by_one:
+            try:
+                return self._ask(messages, n, seed, deadline)
+            except RefusedError:
+                if n == 1:
+                    raise
+        texts = self._ask(messages, 1, seed, deadline)
+        self._one_by_one = True  # one was fine, so it was the number that it refused
+        return texts
 
     def _top_up(self, messages: Sequence[Message], seed: int | None, deadline: float) -> list[str]:
         """One more reply, or none: the first ones are there already."""
@@ -205,38 +249,56 @@ class EndpointGenerator:
 
         body: dict[str, Any] = {
             "model": self.name, "messages": instructed(messages), "n": n, "max_tokens": self._settings.max_new_tokens,
-            "temperature": self._settings.temperature, "top_p": self._settings.top_p,
+            "temperature": self._settings.temperature, "top_p": self._settings.top_p, "stop": list(STOPS),
         }  # fmt: skip
         if seed is not None:
             body["seed"] = seed
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise GeneratorTimeout(f"{self._url} did not answer within {self._settings.timeout_s} s.")
+        reserved = self._spending.reserve(estimate(body["messages"], n, self._settings.max_new_tokens))
+        if reserved is None:
+            raise EndpointError(f"THERAPIST_HOURLY_TOKENS {self._settings.hourly_tokens:,} are spent for this hour.")
         try:
-            response = self._client.post(self._url, json=body, timeout=remaining)
+            with self._client.stream("POST", self._url, json=body, timeout=remaining) as response:
+                content = bytearray()
+                for piece in response.iter_bytes():  # the client's own time-out begins anew with every piece
+                    content += piece
+                    if time.monotonic() > deadline:
+                        raise httpx.ReadTimeout("late")
         except httpx.TimeoutException:
             raise GeneratorTimeout(f"{self._url} did not answer within {self._settings.timeout_s} s.") from None
         except httpx.HTTPError as error:
+            if isinstance(error, httpx.ConnectError):
+                self._spending.settle(reserved, 0)
             raise EndpointError(
                 f"{self._url} could not be reached ({type(error).__name__}). Is the server up?"
             ) from None
         if response.status_code != 200:
+            self._spending.settle(reserved, 0)
             hint = HINTS.get(response.status_code, "See the log of the server.")
-            raise EndpointError(f"{self._url} answered {response.status_code}. {hint}")
-        return _texts(response, self._url)
+            kind = RefusedError if response.status_code in (400, 422) else EndpointError
+            raise kind(f"{self._url} answered {response.status_code}. {hint}")
+        texts, used = _texts(bytes(content), self._url)
+        if used is not None:
+            self._spending.settle(reserved, used)
+        return texts
 
 
-def _texts(response: Any, url: str) -> list[str]:
-    """The replies in a completion.
+def _texts(content: bytes, url: str) -> tuple[list[str], int | None]:
+    """The replies in a completion, and the tokens that it cost where the server counts them.
 
     Raises:
         EndpointError: the body is no chat completion.
     """
     try:
-        choices = response.json()["choices"]
+        body = json.loads(content)
+        choices = body["choices"]
         texts = [choice["message"]["content"] for choice in choices]
     except (ValueError, KeyError, TypeError, IndexError):
         raise EndpointError(f"{url} answered with something that is no chat completion.") from None
     if not texts or not all(isinstance(t, str) for t in texts):
         raise EndpointError(f"{url} answered with a completion that holds no text.")
-    return [t.strip() for t in texts]
+    usage = body.get("usage")
+    used = usage.get("total_tokens") if isinstance(usage, dict) else None
+    return [ended(t) for t in texts], used if isinstance(used, int) else None

@@ -27,6 +27,10 @@ class Settings:
     "OpenAI-compatible server to draft with, such as http://127.0.0.1:8000/v1; empty to draft here."
     api_key: str = ""
     "Key for that server; prefer the variable THERAPIST_API_KEY, flags show in process lists."
+    max_requests: int = 16
+    "Requests to that server for one reply at most, 1 to 16; one that drafts a single reply at a time needs n."
+    hourly_tokens: int = 0
+    "Tokens to spend there in an hour, asked and answered, 0 to 1,000,000,000; 0 is no bound. Beyond it: referrals."
     n: int = 8
     "Candidates drafted for a reply, 1 to 16."
     max_new_tokens: int = 60
@@ -46,6 +50,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         self._between("port", 0, 65535)
+        self._between("max_requests", 1, 16)
+        self._between("hourly_tokens", 0, 1_000_000_000)
         self._between("n", 1, 16)
         self._between("max_new_tokens", 8, 256)
         self._between("temperature", 0.01, 2)
@@ -64,6 +70,11 @@ class Settings:
         if not least <= value <= most:
             default = next(f.default for f in fields(self) if f.name == name)
             raise SettingsError(f"THERAPIST_{name.upper()} must be {least} to {most}, got {value!r}. Try {default}.")
+
+
+def on_zero_gpu(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether this is a Space on ZeroGPU, which lends a GPU for the length of a call."""
+    return (os.environ if environment is None else environment).get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 
 
 def _convert(name: str, kind: type, text: str) -> Any:

@@ -25,6 +25,7 @@ from therapist import exercises, referral
 from therapist.api import MAX_CHARS, Api, checked_history, checked_text, text_of
 from therapist.errors import BusyError, InputError
 from therapist.pipeline import Reply, Therapist
+from therapist.settings import Settings
 from therapist.text import clean
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,15 @@ ENDPOINTS = ("chat", "respond", "rank", "assess_risk", "refer", "exercises", "ex
 def words(name: str = "page", language: str = "en") -> dict[str, Any]:
     """The words of the page, or another table of a language."""
     return json.loads((DATA / language / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def disclosed(table: dict[str, Any], remote: bool) -> dict[str, Any]:
+    """The words of the page where they say who reads along: another server does, if the operator has named one."""
+    if not remote:
+        return table
+    first, notice = table["first"], table["notice"]
+    own = table["remote"]
+    return {**table, "first": {**first, "lines": own["lines"]}, "notice": {**notice, "points": own["points"]}}
 
 
 def _as_text(text: str) -> str:
@@ -83,7 +93,7 @@ def build(therapist: Therapist) -> gr.Blocks:
 def launch_options(therapist: Therapist) -> dict[str, Any]:
     """How the page is served: nothing recorded, nothing shared, nothing fetched from elsewhere."""
     return {
-        "head": _head(therapist.settings.country),
+        "head": _head(therapist.settings),
         "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         "run_history": False,
         "enable_monitoring": False,
@@ -118,7 +128,7 @@ def _conversation(therapist: Therapist, api: Api, leaving: Leaving) -> None:
     w = words()
     chatbot = gr.Chatbot(
         label=w["conversation"], show_label=False, container=False, scale=1, height=None, min_height=0, buttons=[],
-        elem_id="talk", placeholder=_first_screen(),
+        elem_id="talk", placeholder=_first_screen(bool(therapist.settings.base_url)),
         allow_tags=False, latex_delimiters=[], render_markdown=False, sanitize_html=True,
     )  # fmt: skip
     chatbot.postprocess = _plain(chatbot.postprocess)  # ty: ignore[invalid-assignment]
@@ -133,6 +143,9 @@ def _conversation(therapist: Therapist, api: Api, leaving: Leaving) -> None:
         api_name="ui", api_visibility="private", flagging_mode="never", save_history=False, show_progress="hidden",
         concurrency_limit=None, analytics_enabled=False, autofocus=False,
     )  # fmt: skip
+    # What the page shows is the talk: this replica's own memory of it is empty when the one before has died.
+    chat.textbox.submit(lambda shown: shown, chatbot, chat.chatbot_state, queue=False, api_visibility="private",
+                        show_progress="hidden")  # fmt: skip
     _move_under(chat.chatbot, after)
     with gr.Row(elem_id="foot"):
         gr.HTML(f"<p>{html.escape(w['caveat'])}</p>", js_on_load=None, elem_id="caveat")
@@ -163,8 +176,8 @@ def _textbox() -> gr.Textbox:
                       elem_id="message", scale=7)  # fmt: skip
 
 
-def _first_screen() -> str:
-    first = words()["first"]
+def _first_screen(remote: bool) -> str:
+    first = disclosed(words(), remote)["first"]
     lines = "".join(f"<p>{html.escape(line)}</p>" for line in first["lines"])
     heading, examples = html.escape(first["heading"]), html.escape(first["examples"])
     return f"<div class='q-first'><h1>{heading}</h1>{lines}<p class='q-or'>{examples}</p></div>"
@@ -281,15 +294,16 @@ def _forget_later(demo: gr.Blocks, leaving: Leaving) -> Callable[[gr.Request], N
     return closed
 
 
-def _head(country: str) -> str:
+def _head(settings: Settings) -> str:
     """Styles, data and script of the page, in this order."""
+    remote = bool(settings.base_url)
     data = {
-        "words": words(),
+        "words": disclosed(words(), remote),
         "helplines": _helplines(),
         "exercises": [asdict(exercise) for exercise in exercises.exercises()],
         "guide": exercises.words(),
-        "country": country,
-        "version": NOTICE_VERSION,
+        "country": settings.country,
+        "version": NOTICE_VERSION + ("-remote" if remote else ""),
     }
     style, script = (
         "".join((DATA / name).read_text(encoding="utf-8") for name in names)
