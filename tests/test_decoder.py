@@ -38,7 +38,7 @@ def generator() -> FastGenerator:
 
 
 def draft(prompt: list[int], n: int = 4, seed: int = 1, most: int = 24, seconds: float = 120) -> Draft:
-    return Draft(prompt, n, most, seed, time.monotonic() + seconds)
+    return Draft(prompt, [[] for _ in range(n)], most, seed, time.monotonic() + seconds)
 
 
 @torch.inference_mode()
@@ -217,3 +217,25 @@ def test_what_it_does_not_know_is_left_to_transformers(tmp_path, file, change):
     path = folder / file
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}) if change else "{{ messages }}")
     assert not knows(folder)
+
+
+def test_a_candidate_begins_with_what_it_was_given_and_goes_on_as_if_it_had_said_that_itself(ours):
+    begun = [[], ours_tokens("You lost him on Sunday"), []]
+    prompt = list(range(300, 330))
+    d = Draft(prompt, begun, 24, 1, time.monotonic() + 120)
+    free = draft(prompt, n=3)
+    written(ours, d)
+    written(ours, free)
+    assert d.tokens[1][: len(begun[1])] == begun[1]
+    assert [d.tokens[0], d.tokens[2]] == [free.tokens[0], free.tokens[2]]
+
+
+def test_most_drafts_begin_with_the_person_s_own_words(generator):
+    said = generator.generate([user("I got laid off on Monday and I have two kids.")], 8, seed=3)
+    assert sum(text.startswith(("You got laid off on Monday", "You have two kids")) for text in said) >= 6
+
+
+def ours_tokens(text: str) -> list[int]:
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(EMBEDDED_FOLDER / "tokenizer.json")).encode(text, add_special_tokens=False).ids

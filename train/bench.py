@@ -76,7 +76,7 @@ def crowd_steps(repeats: int) -> dict[int, float]:
 
     def together(people: int) -> None:
         with torch.inference_mode():
-            drafts = [Draft(list(range(100, 150)), 4, TOKENS, seed, float("inf")) for seed in range(people)]
+            drafts = [Draft(list(range(100, 150)), [[]] * 4, TOKENS, seed, float("inf")) for seed in range(people)]
             for draft in drafts:
                 decoder.begin(draft)
             while drafts[0].live:

@@ -60,7 +60,7 @@ def ours(linear: Any) -> Engine:
     @torch.inference_mode()
     def draft(prompt: list[int], n: int, tokens: int) -> list[list[int]]:
         torch.set_num_threads(1)
-        drafted = Draft(prompt, n, tokens, 0, float("inf"))
+        drafted = Draft(prompt, [[]] * n, tokens, 0, float("inf"))
         decoder.begin(drafted)
         while drafted.live:
             decoder.step([drafted])
