@@ -22,8 +22,6 @@ from train.warm_start import minilm_folder
 LENGTH = 128
 "Tokens that training reads; the finished encoder reads 256."
 GOOD = "good"
-DRAFTS = 3
-"Times that a judged draft counts: they are few, and what will be ranked is drafts."
 
 
 def triples(seed: int, most: int | None = None) -> list[dict[str, str]]:
@@ -39,30 +37,31 @@ def triples(seed: int, most: int | None = None) -> list[dict[str, str]]:
     return found[:most]
 
 
-def pairs(split: corpus.Split = "train") -> list[tuple[str, str, str]]:
-    """(text read together, "good" or the reason against it, entry id): the corpus's replies, and the judged drafts.
-
-    An acceptable draft is neither: it teaches the calibration, not this.
-    """
+def written_pairs(split: corpus.Split = "train") -> list[tuple[str, str]]:
+    """(statement and reply read together, "good" or the reason against it): the replies of the corpus's authors."""
     found = []
     for entry in corpus.entries(split):
         told = entry["history"], entry["statement"]
-        found += [(read_together(*told, reply), GOOD, entry["id"]) for reply in corpus.good(entry)]
-        found += [(read_together(*told, r["text"]), r["why"], entry["id"]) for r in entry["rejected"]]
-    for row in corpus.judged(split):
-        if row["judgement"] != "acceptable":
-            why = GOOD if row["judgement"] == "say" else row["why"]
-            found += [(read_together(row["history"], row["statement"], row["reply"]), why, row["id"])] * DRAFTS
+        found += [(read_together(*told, reply), GOOD) for reply in corpus.good(entry)]
+        found += [(read_together(*told, r["text"]), r["why"]) for r in entry["rejected"]]
     return found
 
 
+def judged_pairs(split: corpus.Split = "train") -> list[tuple[str, str]]:
+    """The same of the judged drafts; what is acceptable may be said, so it is good."""
+    return [
+        (read_together(r["history"], r["statement"], r["reply"]), r["why"] if r["judgement"] == "must-not" else GOOD)
+        for r in corpus.judged(split)
+    ]
+
+
 def messages(split: corpus.Split = "train") -> list[tuple[str, str]]:
-    """(text, risk level): the risk sentences, and every second statement of the corpus as what is harmless."""
+    """(text, risk level): the risk sentences, and every third statement of the corpus as what is harmless."""
     found = [
         (reading(row["message"], [{"role": "user", "content": t} for t in row["history"]]), row["level"])
         for row in corpus.risk(split)
     ]
-    return found + [(e["statement"], "none") for e in corpus.entries(split)[::2]]
+    return found + [(e["statement"], "none") for e in corpus.entries(split)[::3]]
 
 
 class ClassLoss(nn.Module):
@@ -94,7 +93,7 @@ def train(
 ) -> Path:  # fmt: skip
     """Write the fine-tuned encoder into `out` as float16 (45 MB); its scores differ from float32 in the fourth digit.
 
-    `start` goes on from an encoder instead of all-MiniLM-L6-v2; `near` and `together` cap the rows of those aims.
+    `start` goes on from an encoder instead of all-MiniLM-L6-v2; `near` and `together` cap the authors' rows of those aims.
     """
     from datasets import Dataset
     from sentence_transformers import (
@@ -109,8 +108,11 @@ def train(
         str(start or minilm_folder()), device="cuda" if gpu else "cpu", model_kwargs={"dtype": "float32"}
     )
     model.max_seq_length = LENGTH
-    texts, whys, _ = zip(*pairs(), strict=True)
-    pair_rows, reasons = _labelled(list(texts), list(whys), seed, together)
+    # Every judged draft, since what will be ranked is drafts, beside a sample of what authors wrote.
+    written = written_pairs()
+    random.Random(seed).shuffle(written)
+    texts, whys = zip(*written[:together], *judged_pairs() * 2, strict=True)
+    pair_rows, reasons = _labelled(list(texts), list(whys), seed, None)
     said, levels = zip(*messages(), strict=True)
     risk_rows, kinds = _labelled(list(said), list(levels), seed, None)
     arguments = SentenceTransformerTrainingArguments(

@@ -59,11 +59,10 @@ def sayable_head(encoder: SentenceEncoder, most: int, seed: int) -> Head:
     """Whether a reply may be said, and why not, from statement and reply read together; of the training split."""
     from sklearn.linear_model import LogisticRegression
 
-    from train.encoder import pairs
+    from train.encoder import judged_pairs, written_pairs
 
-    drafts = [r for r in pairs("train") if r[2].startswith("judged")]
-    written = [r for r in pairs("train") if not r[2].startswith("judged")]
-    texts, whys, _ = zip(*drafts, *random.Random(seed).sample(written, min(most, len(written))), strict=True)
+    written = written_pairs()
+    texts, whys = zip(*judged_pairs(), *random.Random(seed).sample(written, min(most, len(written))), strict=True)
     return Head.fitted(LogisticRegression(C=1.0, max_iter=300).fit(encoder.encode(texts), whys))
 
 
