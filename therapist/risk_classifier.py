@@ -20,6 +20,8 @@ from therapist.text import letter_runs
 
 FILE = Path(__file__).parent / "data" / "risk" / "classifier.safetensors"
 LEVELS: tuple[Level, ...] = ("none", "concern", "crisis")
+SPELLINGS = 1 << 18
+"Places that words and runs of letters are hashed to: with fewer, languages get into each other's way."
 TURNS = 2
 "Earlier turns of the person that are read with a message: more would thin it out in the vector of the whole."
 
@@ -37,7 +39,8 @@ class RiskClassifier:
         self._encoder, self._about = encoder, about
         self._level = Head.named(weights, "level", LEVELS)
         self._kind = Head.named(weights, "kind", about["kinds"])
-        self._runs, self._runs_bias = weights["runs"].astype("float32"), weights["runs_bias"].astype("float32")
+        self._spelling, self._spelling_bias = weights["spelling"].astype("float32"), weights["spelling_bias"]
+        self._rarity = weights["rarity"].astype("float32")
         self._run_kinds, self._run_kinds_bias = weights["run_kinds"].astype("float32"), weights["run_kinds_bias"]
 
     @classmethod
@@ -59,11 +62,10 @@ class RiskClassifier:
         return cls(encoder, weights, about)
 
     def evidence(self, texts: Sequence[str], vectors: Any) -> Any:
-        """What both readers see, float32 [texts, 4]: log-odds of danger and of any worry, by spelling, by meaning."""
+        """What both readers see of danger and any worry, float32 [texts, 4]: margins by spelling, odds by meaning."""
         import numpy as np
 
-        spelled = np.stack([self._spelled(text) for text in texts])
-        columns = [_log_odds(spelled)]
+        columns = [np.stack([self._spelled(text) for text in texts])]
         if vectors is not None:
             columns.append(_log_odds(self._level.probabilities(vectors)))
         return np.concatenate(columns, axis=1)
@@ -90,8 +92,13 @@ class RiskClassifier:
         return Risk("none", None, ())
 
     def _spelled(self, text: str) -> Any:
-        """Probabilities of the levels by spelling, float32 [3]."""
-        return _softmax(_summed(self._runs, letter_runs(plain(text))) + self._runs_bias)
+        """How far a text lies on the side of danger and of any worry, float32 [2]; a rare run counts more."""
+        import numpy as np
+
+        runs = letter_runs(plain(text), SPELLINGS)
+        counted = self._rarity[runs]
+        length = max(1e-6, float(np.linalg.norm(counted)))
+        return self._spelling[:, runs] @ counted / length + self._spelling_bias
 
     def _kind_of(self, text: str, vectors: Any) -> str:
         """The likeliest kind, both readers counting alike."""

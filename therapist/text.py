@@ -99,8 +99,8 @@ BUCKETS = 1 << 16
 RUNS = range(2, 6)
 
 
-def letter_runs(text: str) -> Any:
-    """Buckets of the distinct runs of two to five letters in a text, with the spaces around words: int64 [runs].
+def letter_runs(text: str, buckets: int = BUCKETS) -> Any:
+    """Buckets of the distinct words of a text and of their runs of two to five letters, spaces included: int64 [runs].
 
     What languages and misspellings have in common with what is known; no vocabulary, no model.
     """
@@ -109,6 +109,7 @@ def letter_runs(text: str) -> Any:
     found = set()
     for word in text.split():
         padded = f" {word} "
+        found.add(zlib.crc32(padded.encode()) % buckets)
         for n in RUNS:
-            found |= {zlib.crc32(padded[i : i + n].encode()) % BUCKETS for i in range(max(1, len(padded) - n + 1))}
+            found |= {zlib.crc32(padded[i : i + n].encode()) % buckets for i in range(max(1, len(padded) - n + 1))}
     return np.array(sorted(found), np.int64)

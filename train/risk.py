@@ -11,7 +11,7 @@ from therapist.conversation import Message, user
 from therapist.heads import Head
 from therapist.reranker import FOLDER, SentenceEncoder
 from therapist.risk import RANK, Risk, assess, plain
-from therapist.risk_classifier import FILE, LEVELS, RiskClassifier, higher, reading
+from therapist.risk_classifier import FILE, LEVELS, SPELLINGS, RiskClassifier, higher, reading
 from therapist.text import BUCKETS, letter_runs
 from train import corpus
 
@@ -23,14 +23,31 @@ def turns(row: dict) -> list[Message]:
     return [user(text) for text in row["history"]]
 
 
-def run_matrix(texts: list[str]) -> Any:
+def run_matrix(texts: list[str], buckets: int = BUCKETS) -> Any:
     """Letter runs as a sparse matrix [texts, buckets], each row of length 1."""
     from scipy.sparse import csr_matrix
 
-    found = [letter_runs(text) for text in texts]
+    found = [letter_runs(text, buckets) for text in texts]
     places = np.concatenate([[0], np.cumsum([len(f) for f in found])])
     values = np.concatenate([np.full(len(f), len(f) ** -0.5) for f in found])
-    return csr_matrix((values, np.concatenate(found), places), shape=(len(texts), BUCKETS))
+    return csr_matrix((values, np.concatenate(found), places), shape=(len(texts), buckets))
+
+
+def spelling(texts: list[str], levels: np.ndarray) -> dict[str, np.ndarray]:
+    """The reader of spelling: two linear support-vector machines, danger and any worry, over rare and common runs."""
+    from sklearn.feature_extraction.text import TfidfTransformer
+    from sklearn.svm import LinearSVC
+
+    counted = run_matrix(texts, SPELLINGS)
+    counted.data[:] = 1
+    rarity = TfidfTransformer().fit(counted)
+    seen = rarity.transform(counted)
+    fitted = [LinearSVC(C=1, class_weight="balanced", random_state=0).fit(seen, levels >= least) for least in (2, 1)]
+    return {
+        "spelling": np.concatenate([m.coef_ for m in fitted]).astype("float16"),
+        "spelling_bias": np.concatenate([m.intercept_ for m in fitted]).astype("float32"),
+        "rarity": rarity.idf_.astype("float16"),
+    }
 
 
 def _softmax_model(features: Any, labels: Any, strength: float) -> Any:
@@ -50,13 +67,14 @@ def fit(encoder_folder: Path = FOLDER / "encoder") -> dict:
         e["statement"] for e in corpus.entries("train")[::2]
     ]
     levels = np.array([LEVELS.index(row["level"]) for row in rows] + [0] * (len(texts) - len(rows)))
-    vectors, runs = encoder.encode(texts), run_matrix([plain(text) for text in texts])
+    plainly = [plain(text) for text in texts]
+    vectors, runs = encoder.encode(texts), run_matrix(plainly)
     risky = [i for i, row in enumerate(rows) if row["level"] != "none" and row["kind"] != "none"]
     kinds = [rows[i]["kind"] for i in risky]
     level, kind = _softmax_model(vectors, levels, 4), _softmax_model(vectors[risky], kinds, 4)
-    spelled, spelled_kind = _softmax_model(runs, levels, 30), _softmax_model(runs[risky], kinds, 30)
+    spelled_kind = _softmax_model(runs[risky], kinds, 30)
     weights = Head.fitted(level).tensors("level") | Head.fitted(kind).tensors("kind")
-    weights |= {name: w.astype("float16") for name, w in Head.fitted(spelled).tensors("runs").items()}
+    weights |= spelling(plainly, levels)
     weights |= {name: w.astype("float16") for name, w in Head.fitted(spelled_kind).tensors("run_kinds").items()}
     about: dict[str, Any] = {"encoder": encoder.sha256, "kinds": Head.fitted(kind).names}
     about |= _weighed(RiskClassifier(encoder, weights, about), encoder)
