@@ -39,8 +39,16 @@ DANGER, CALM = "I took all of it and I do not want to wake up.", "The bus was la
 
 def test_the_probabilities_are_those_of_the_trained_model(therapist):
     classifier, texts = therapist._classifier, [DANGER, CALM]
-    danger, worry = classifier.probabilities(texts, therapist._reranker.encoder.encode(texts))
-    assert danger[0] > 0.5 > danger[1] and worry[0] > 0.5 > worry[1]
+    seen = classifier.evidence(texts, therapist._reranker.encoder.encode(texts))
+    for level in ("crisis", "concern"):
+        dangerous, calm = (classifier.probability(level, t, s) for t, s in zip(texts, seen, strict=True))
+        assert dangerous > 0.5 > calm
+
+
+def test_meaning_is_asked_of_english_only():
+    assert reader(DANGER, meaning=True) == "both" and reader(DANGER, meaning=False) == "spelling"
+    assert reader("Ich habe alles genommen und möchte nicht mehr aufwachen.", meaning=True) == "foreign"
+    assert reader("不想醒", meaning=True) == "foreign"
 
 
 def test_without_an_encoder_spelling_still_sees_danger():

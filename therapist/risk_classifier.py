@@ -14,6 +14,7 @@ from typing import Any
 from therapist.conversation import Message
 from therapist.errors import ArtefactError
 from therapist.heads import Head
+from therapist.language import written_in
 from therapist.reranker import Encoder
 from therapist.risk import RANK, Level, Risk, plain
 from therapist.text import letter_runs
@@ -30,6 +31,17 @@ def reading(statement: str, history: Sequence[Message]) -> str:
     """What is given to the readers: the message behind the person's turns just before it."""
     before = [m["content"] for m in history if m["role"] == "user"][-TURNS:]
     return " . ".join([*before, statement])
+
+
+def reader(text: str, meaning: bool) -> str:
+    """Who reads a text: `both` readers, or only `spelling`; in another language than English `foreign` spelling alone.
+
+    The encoder has learned English, and what it makes of other languages is noise.
+    """
+    letters = [c for c in text if c.isalpha()]
+    if written_in(text) not in (None, "en") or sum(c < "\u0250" for c in letters) < len(letters) / 2:
+        return "foreign"
+    return "both" if meaning else "spelling"
 
 
 class RiskClassifier:
@@ -70,25 +82,24 @@ class RiskClassifier:
             columns.append(_log_odds(self._level.probabilities(vectors)))
         return np.concatenate(columns, axis=1)
 
-    def probabilities(self, texts: Sequence[str], vectors: Any) -> tuple[Any, Any]:
-        """Probability of danger, and of any worry, for each text: float32 [texts] each."""
-        import numpy as np
+    def probability(self, level: str, text: str, seen: Any) -> float:
+        """Probability that a text holds a level or more; the evidence `seen` is float32 [4], or [2] without meaning."""
+        import math
 
-        seen = self.evidence(texts, vectors)
-        readers = "both" if vectors is not None else "spelling"
-        danger, worry = (self._about[readers][level] for level in ("crisis", "concern"))
-        return tuple(1 / (1 + np.exp(-(seen @ np.array(w["weights"]) + w["bias"]))) for w in (danger, worry))
+        weighed = self._about[reader(text, len(seen) > 2)][level]
+        used = zip(weighed["weights"], seen[: len(weighed["weights"])], strict=True)
+        return 1 / (1 + math.exp(-sum(w * float(x) for w, x in used) - weighed["bias"]))
 
     def assess(self, statement: str, history: Sequence[Message] = ()) -> Risk:
         """The level and kind that a message points to."""
         text = reading(statement, history)
         vectors = self._encoder.encode([text]) if self._encoder else None
-        danger, worry = self.probabilities([text], vectors)
-        thresholds = self._about["both" if vectors is not None else "spelling"]
-        if danger[0] >= thresholds["crisis"]["threshold"]:
-            return Risk("crisis", self._kind_of(text, vectors), (statement,))
-        if worry[0] >= thresholds["concern"]["threshold"]:
-            return Risk("concern", self._kind_of(text, vectors), (statement,))
+        seen = self.evidence([text], vectors)[0]
+        thresholds = self._about[reader(text, vectors is not None)]
+        levels: tuple[Level, ...] = ("crisis", "concern")
+        for level in levels:
+            if self.probability(level, text, seen) >= thresholds[level]["threshold"]:
+                return Risk(level, self._kind_of(text, vectors), (statement,))
         return Risk("none", None, ())
 
     def _spelled(self, text: str) -> Any:

@@ -11,7 +11,7 @@ from therapist.conversation import Message, user
 from therapist.heads import Head
 from therapist.reranker import FOLDER, SentenceEncoder
 from therapist.risk import RANK, Risk, assess, plain
-from therapist.risk_classifier import FILE, LEVELS, SPELLINGS, RiskClassifier, higher, reading
+from therapist.risk_classifier import FILE, LEVELS, SPELLINGS, RiskClassifier, higher, reader, reading
 from therapist.text import BUCKETS, letter_runs
 from train import corpus
 
@@ -80,7 +80,7 @@ def fit(encoder_folder: Path = FOLDER / "encoder") -> dict:
     about |= _weighed(RiskClassifier(encoder, weights, about), encoder)
     FILE.parent.mkdir(parents=True, exist_ok=True)
     save_file(weights, FILE, {"about": json.dumps(about)})
-    return {"weights": {k: about[k] for k in ("both", "spelling")}, **evaluate(encoder)}
+    return {"weights": {k: about[k] for k in ("both", "spelling", "foreign")}, **evaluate(encoder)}
 
 
 def _weighed(classifier: RiskClassifier, encoder: SentenceEncoder) -> dict[str, Any]:
@@ -92,18 +92,26 @@ def _weighed(classifier: RiskClassifier, encoder: SentenceEncoder) -> dict[str, 
     texts = [reading(row["message"], turns(row)) for row in rows] + calm
     levels = np.array([RANK[row["level"]] for row in rows] + [0] * len(calm))
     seen = classifier.evidence(texts, encoder.encode(texts))
+    harmless = np.array([levels[i] == 0 and i < len(rows) for i in range(len(texts))])
+    ordinary = np.arange(len(texts)) >= len(rows)
+    english = np.array([reader(text, True) == "both" for text in texts])
     found: dict[str, Any] = {}
-    for readers, columns in (("both", seen), ("spelling", seen[:, :2])):
-        found[readers] = {}
-        for name, least in (("crisis", 2), ("concern", 1)):
-            model = LogisticRegression(C=1.0).fit(columns, levels >= least)
+    for name, read, columns in (
+        ("both", english, seen),
+        ("spelling", english, seen[:, :2]),
+        ("foreign", ~english, seen[:, :2]),
+    ):
+        found[name] = {}
+        for level, least in (("crisis", 2), ("concern", 1)):
+            model = LogisticRegression(C=1.0).fit(columns[read], levels[read] >= least)
             p = model.predict_proba(columns)[:, 1]
             # Two kinds of harmless message, each within the limit: look-alikes, and ordinary troubles.
             limits = [
-                np.quantile(p[: len(rows)][levels[: len(rows)] == 0], 1 - FALSE[name]),
-                np.quantile(p[len(rows) :], 1 - FALSE[name]),
+                np.quantile(p[read & kind], 1 - FALSE[level])
+                for kind in (harmless, ordinary)
+                if (read & kind).sum() > 20
             ]
-            found[readers][name] = {
+            found[name][level] = {
                 "weights": model.coef_[0].tolist(), "bias": float(model.intercept_[0]), "threshold": float(max(limits)) + 1e-6,
             }  # fmt: skip
     return found
