@@ -1,13 +1,17 @@
 """What tests share: the real library, the real page in a process of its own, and a real browser."""
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -44,9 +48,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_app(log: Path, *arguments: str, ready: bool, folder: Path = ROOT) -> Iterator[str]:
+def running_app(log: Path, *arguments: str, ready: bool, port: int = 0, folder: Path = ROOT) -> Iterator[str]:
     """The page as `python app.py` serves it; its address."""
-    url = f"http://127.0.0.1:{(port := free_port())}"
+    url = f"http://127.0.0.1:{(port := port or free_port())}"
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("THERAPIST_", "GRADIO_", "PYTHONPATH"))}
     with log.open("wb") as out:
         command = [sys.executable, "app.py", "--port", str(port), *arguments]
@@ -83,6 +87,57 @@ def app_url(app_log) -> Iterator[str]:
     """The page with its models loaded."""
     with running_app(app_log, ready=True) as url:
         yield url
+
+
+@dataclass
+class Drafted:
+    """A page that drafts with a model server of known words."""
+
+    url: str
+    statement: str
+    "Two of the drafts are good replies to this one."
+    replies: list[str]
+    hopeless: str = "My landlord sold the house and I have to be out by March."
+    "To this one the server only greets, so the person is referred."
+    asked: list[list[dict]] = field(default_factory=list)
+    "The messages of each request."
+
+
+@pytest.fixture(scope="session")
+def drafted(therapist, tmp_path_factory) -> Iterator[Drafted]:
+    lines = (ROOT / "therapist/data/reranker/bank.jsonl").read_text("utf-8").splitlines()
+    bank = (json.loads(line) for line in lines)
+    found = (
+        e
+        for e in bank
+        if len(e["reflections"]) >= 2 and all(c.qualifies for c in therapist.rank(e["statement"], e["reflections"][:2]))
+    )
+    entry = next(e for e in found if therapist.assess(e["statement"]).level == "none")
+    known = Drafted("", entry["statement"], entry["reflections"][:2])
+
+    class Server(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            messages = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"]
+            known.asked.append(messages)
+            texts = ["Hi there."] if messages[-1]["content"] == known.hopeless else [*known.replies, "Hi there."]
+            choices = [{"message": {"role": "assistant", "content": text}} for text in texts]
+            body = json.dumps({"choices": choices}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_port}/v1"
+    with running_app(tmp_path_factory.mktemp("drafted") / "log", "--base-url", base, "--n", "3", ready=True) as url:
+        known.url = url
+        yield known
+    server.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,8 @@
 
 import json
 import re
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import pytest
 from conftest import PHONE, Visit, running_app
 from test_pipeline import SEED_STATEMENT
 
@@ -130,39 +127,9 @@ def test_why_this_reply_shows_every_candidate_and_a_reason_for_each_rejection(vi
         assert refused.locator(".q-reason").count() >= 1
 
 
-@pytest.fixture
-def two_good_drafts(root, therapist, tmp_path):
-    """The page, drafting with a model server that knows two good replies to one statement, and this statement."""
-    bank = [json.loads(line) for line in (root / "therapist/data/reranker/bank.jsonl").read_text("utf-8").splitlines()]
-    fits = (e for e in bank if all(c.qualifies for c in therapist.rank(e["statement"], e["reflections"][:2])))
-    entry = next(e for e in fits if len(e["reflections"]) >= 2 and therapist.assess(e["statement"]).level == "none")
-    choices = [{"message": {"role": "assistant", "content": text}} for text in [*entry["reflections"][:2], "Hi there."]]
-
-    class Server(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            body = json.dumps({"choices": choices}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    base = f"http://127.0.0.1:{server.server_port}/v1"
-    with running_app(tmp_path / "log", "--base-url", base, "--n", "3", ready=True) as url:
-        yield url, entry["statement"]
-    server.shutdown()
-
-
-def test_another_candidate_that_qualifies_takes_the_replys_place(browser, two_good_drafts):
-    url, statement = two_good_drafts
-    visit = Visit(browser, url).begin()
-    visit.say(statement)
+def test_another_candidate_that_qualifies_takes_the_replys_place(browser, drafted):
+    visit = Visit(browser, drafted.url).begin()
+    visit.say(drafted.statement)
     visit.answer()
     visit.page.get_by_text("Why this reply?").click()
     assert visit.page.locator(".q-whybody li.refused").count() == 1

@@ -2,7 +2,7 @@
 
 import jinja2
 
-from therapist.conversation import CHAT_TEMPLATE, assistant, fit, user
+from therapist.conversation import CHAT_TEMPLATE, assistant, fit, user, with_card
 
 
 def rendered(messages, **options) -> str:
@@ -65,3 +65,15 @@ def test_the_template_that_ships_is_the_one_that_trained():
     from therapist.generators import EMBEDDED_FOLDER
 
     assert (EMBEDDED_FOLDER / "chat_template.jinja").read_text(encoding="utf-8") == CHAT_TEMPLATE
+
+
+def test_what_is_to_be_remembered_is_said_first_and_read_for_danger_like_anything_else():
+    from therapist import Settings, Therapist
+    from therapist.api import Api
+
+    api = Api(Therapist(Settings()))
+    assert api.reply("hey", card=("My name is Sam.", "I will keep that in mind.")).risk.level == "none"
+    assert api.reply("hey", card=("I want to kill myself.", "I will keep that in mind.")).risk.level == "concern"
+    assert api.reply("hey", card=(["no text"], "")).route == "clarify"
+    turns = with_card("My name is Sam.", "I will keep that in mind.", [user("hey")])
+    assert [m["content"] for m in turns] == ["My name is Sam.", "I will keep that in mind.", "hey"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -24,6 +25,11 @@ def demo():
 @pytest.fixture(scope="module")
 def words(root) -> dict:
     return json.loads((root / "therapist/data/en/page.json").read_text(encoding="utf-8"))
+
+
+def scripts(root) -> list:
+    """Every script and style of the page."""
+    return [p for p in sorted((root / "therapist/data").rglob("*")) if p.suffix in (".js", ".css")]
 
 
 def test_only_the_named_endpoints_are_public(demo):
@@ -49,14 +55,13 @@ def test_no_button_shares_copies_or_flags_a_conversation(demo):
 
 
 def test_the_page_names_no_other_host_than_the_helplines(root):
-    for name in ("page.css", "page.js", "exercises.css", "exercises.js"):
-        assert not re.search(
-            r"https?://|//[a-z]+\.", (root / "therapist/data" / name).read_text(encoding="utf-8").replace('"http', "")
-        ), name
+    for path in scripts(root):
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "").replace('"http', "")
+        assert not re.search(r"https?://|//[a-z]+\.\w", text), path.name
 
 
 def test_every_word_that_the_script_asks_for_exists(root, words):
-    script = (root / "therapist/data/page.js").read_text(encoding="utf-8")
+    script = "".join(path.read_text(encoding="utf-8") for path in scripts(root))
     for path in set(re.findall(r"\bwords\.(\w+(?:\.\w+)*)", script)):
         found = words
         for key in path.split("."):
@@ -80,9 +85,9 @@ def test_the_page_never_offers_therapy(words):
 
 
 def test_help_lists_every_country_and_each_number_is_one_that_can_be_dialled():
-    from therapist import ui
+    from therapist import page
 
-    countries = ui._helplines()["countries"]
+    countries = page.helplines()["countries"]
     assert len(countries) > 80
     for code, country in countries.items():
         links = [n["href"] for n in country["emergency"]] + [
@@ -123,3 +128,61 @@ def test_a_taken_port_gives_way_to_the_next_free_one(root):
         finally:
             app.kill()
             app.wait()
+
+
+def test_every_language_of_the_page_has_every_word_and_no_other():
+    from therapist import page
+
+    lacking = {code: page.missing(code) for code in page.languages()}
+    assert {code: keys for code, keys in lacking.items() if keys} == {}
+    english = dict(leaves(page.words()))
+    for code in page.languages():
+        for path, value in leaves(page.words(code)):
+            assert path in english, f"{code} has {path}, which the page never shows"
+            assert json.dumps(value).count("{}") == json.dumps(english[path]).count("{}"), f"{code}: {path}"
+
+
+def leaves(table: dict, above: str = "") -> list:
+    """(path, value) of everything that is no table."""
+    found = []
+    for key, value in table.items():
+        found += leaves(value, f"{above}{key}.") if isinstance(value, dict) else [(f"{above}{key}", value)]
+    return found
+
+
+def test_a_word_that_a_language_lacks_is_english(tmp_path, monkeypatch):
+    from therapist import page
+
+    shutil.copytree(page.DATA / "en", tmp_path / "en")
+    (tmp_path / "ar").mkdir()
+    (tmp_path / "ar/page.json").write_text('{"direction": "rtl", "quick": {"undo": "تراجع"}}', encoding="utf-8")
+    monkeypatch.setattr(page, "DATA", tmp_path)
+    for cached in (page.words, page.languages):
+        cached.cache_clear()
+    assert page.words("ar-EG")["quick"]["undo"] == "تراجع"
+    assert page.words("ar-EG")["quick"]["edit"] == page.words("en")["quick"]["edit"]
+    assert "menu.open" in page.missing("ar") and "quick.undo" not in page.missing("ar")
+    for cached in (page.words, page.languages):
+        cached.cache_clear()
+
+
+def test_no_word_of_the_page_is_left_that_nobody_says(root, words):
+    code = "".join(p.read_text(encoding="utf-8") for p in [*scripts(root), *(root / "therapist").glob("*.py")])
+    for path, _ in leaves(words):
+        if not path.startswith("why.parts_names"):
+            assert re.search(rf"\b{path.split('.')[-1].removesuffix('_about')}\b", code), path
+
+
+def test_two_replies_are_offered_for_a_choice_only_where_both_may_be_said_and_nothing_is_at_risk():
+    from therapist.page import blind
+    from therapist.pipeline import Reply
+    from therapist.reranker import Candidate
+    from therapist.risk import Risk
+
+    good, poor = Candidate("You miss her.", 0.9, True), Candidate("Hi there.", 0.0, False)
+    calm, concern = Risk("none", None, ()), Risk("concern", "suicide", ())
+    third = Candidate("You miss her very much.", 0.6, True)
+    pairs = {tuple(blind(Reply("", "reply", (good, third, poor), calm, None, "m", 1.0))) for _ in range(60)}
+    assert pairs == {(0, 1), (1, 0)}
+    assert blind(Reply("", "reply", (good, poor), calm, None, "m", 1.0)) == []
+    assert blind(Reply("", "reply", (good, third), concern, None, "m", 1.0)) == []

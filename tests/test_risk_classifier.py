@@ -7,7 +7,7 @@ import pytest
 from therapist.conversation import assistant, user
 from therapist.errors import ArtefactError
 from therapist.risk import Risk
-from therapist.risk_classifier import FILE, LEVELS, RiskClassifier, higher, reading
+from therapist.risk_classifier import FILE, LEVELS, RiskClassifier, higher, reader, reading
 from therapist.text import BUCKETS, letter_runs
 
 

@@ -14,8 +14,9 @@ from importlib import metadata
 from typing import Any, Literal, TypedDict
 
 from therapist import exercises, protocol
-from therapist.conversation import Message
+from therapist.conversation import Message, with_card
 from therapist.errors import BusyError, InputError
+from therapist.handoff import HandOff
 from therapist.pipeline import WRITTEN, Reply, Therapist
 from therapist.referral import Helpline, Referral
 from therapist.reranker import Candidate
@@ -26,6 +27,8 @@ MAX_CHARS = 2000
 "Longest statement or candidate; a longer statement is still searched for danger as a whole."
 MAX_TURNS = 40
 "Turns of a history that are used: the newest."
+MAX_CARD = 500
+"Longest text that is remembered: it goes with every message, and the embedded model reads few words."
 MAX_CANDIDATES = 32
 MAX_WAITING = 40
 "People who may wait for a draft at once; danger is answered without waiting."
@@ -340,17 +343,19 @@ class Api:
         language: Any = None,
         n: Any = None,
         seed: Any = None,
+        card: tuple[Any, str] = ("", ""),
         cancel: threading.Event | None = None,
     ) -> Reply:
         """Check everything, then answer. Danger is looked for first and in the whole text, however long it is.
 
-        `cancel` is set by whoever calls once nobody waits for the answer any more.
+        `card` is what the person wants to be remembered, and the words that acknowledge it; `cancel` is set by whoever
+        calls once nobody waits for the answer any more.
 
         Raises:
             InputError: something cannot be read, or the message is too long and shows no danger.
             BusyError: too many people are waiting.
         """
-        text, turns = checked_text(message, "message"), checked_history(history)
+        text, turns = checked_text(message, "message"), with_card(*checked_card(card), checked_history(history))
         place = checked_country(country), checked_language(language)
         n, seed = checked_whole(n, "n", 1, 16), checked_whole(seed, "seed", 0, 2**31 - 1)
         risk = self._therapist.assess(text, turns)
@@ -362,6 +367,19 @@ class Api:
         with self._seat() as people:
             n = affordable(n or self._therapist.settings.n, people)
             return self._therapist.respond(text, turns, *place, n, seed, risk, cancel)
+
+    def explain(self, statement: Any, reply: Any) -> list[tuple[str, float]]:
+        """The words of a statement in order, each with how far a reply hangs on it; see `therapist.explain`."""
+        statement, reply = checked_statement(statement, "statement"), checked_statement(reply, "reply")
+        with self._seat():
+            return self._therapist.explain(statement, reply)
+
+    def hand_off(self, history: Any, language: Any = None) -> HandOff:
+        """A card for somebody who can help, from what the person said in a history; see `therapist.handoff`."""
+        told = [turn["content"] for turn in checked_history(history) if turn["role"] == "user"]
+        language = checked_language(language)
+        with self._seat():
+            return self._therapist.hand_off(told, language)
 
     @contextmanager
     def _seat(self) -> Generator[int]:
@@ -447,6 +465,12 @@ def _turn(turn: Any, number: int) -> Message:
     thought = isinstance(extra, dict) and extra.get("title")
     text = "" if thought else clean(text_of(content)).strip()
     return Message(role=role, content=_ends(text, 2 * MAX_CHARS))
+
+
+def checked_card(card: tuple[Any, str]) -> tuple[str, str]:
+    """What is to be remembered, at most `MAX_CARD` characters, and its acknowledgement; nothing where it is no text."""
+    text, acknowledgement = card
+    return (clean(text).strip()[:MAX_CARD] if isinstance(text, str) else ""), acknowledgement
 
 
 def checked_candidates(value: Any) -> list[str]:

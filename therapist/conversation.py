@@ -37,6 +37,15 @@ def assistant(content: str) -> Message:
     return Message(role="assistant", content=content)
 
 
+def with_card(card: str, acknowledgement: str, history: Sequence[Message]) -> list[Message]:
+    """A history headed by what the person wants to be remembered, as turns of their own.
+
+    So generator, vetting, reranker and risk read it by the one renderer, as if it had been said first, and nothing
+    needs to know that there is such a card. When a long talk has to be cut, it goes first.
+    """
+    return [user(card), assistant(acknowledgement), *history] if card else list(history)
+
+
 def fit(messages: Sequence[Message], budget: int, count: Callable[[Sequence[Message]], int]) -> list[Message]:
     """Drop the oldest whole turns until `count(messages)` is at most `budget` tokens; the newest turn always stays.
 

@@ -12,6 +12,8 @@ from typing import Literal
 from therapist import generators, protocol
 from therapist.conversation import Message, user
 from therapist.errors import GeneratorError, TherapistError
+from therapist.explain import explain
+from therapist.handoff import HandOff, hand_off
 from therapist.language import only_english, open_questions, too_vague, written_in
 from therapist.referral import Referral, refer
 from therapist.reranker import Candidate, Reranker
@@ -192,6 +194,16 @@ class Therapist:
     def concern(self, statement: str) -> str | None:
         """The concern of the corpus that a statement is about; None when none is clear or no encoder is loaded."""
         return self._reranker.topic(statement) if self._reranker else None
+
+    def explain(self, statement: str, reply: str) -> list[tuple[str, float]]:
+        """The person's words in order, each with how far the reply hangs on it; empty without a reranker."""
+        self.load()
+        return explain(self._reranker.encoder, statement, reply) if self._reranker else []
+
+    def hand_off(self, told: Sequence[str], language: str | None = None) -> HandOff:
+        """What somebody who can help should know, in the person's own sentences; without an encoder the first ones."""
+        self.load()
+        return hand_off(told, self._reranker, language or self.settings.language)
 
 
 def _unsaid(variants: Sequence[str], history: Sequence[Message]) -> str:

@@ -93,13 +93,20 @@ def sms_link(text: str | None) -> str | None:
 def refer(concern: str | None, country: str | None, language: str = "en", statement: str = "") -> Referral:
     """A referral that fits a concern of the corpus; an unknown concern gets a counsellor or family doctor."""
     data = _words(language)
-    specialist, find, afford = data["specialists"].get(concern or "", data["default"])
+    specialist, find, afford = advice(concern, language)
     # The variant hangs on the statement, so that the same words get the same answer and different ones vary.
     text = data["variants"][sum(statement.encode()) % len(data["variants"])].format(
         specialist=specialist, Specialist=specialist[:1].upper() + specialist[1:],
-        find=data["find"][find], afford=data["afford"][afford],
+        find=find, afford=afford,
     )  # fmt: skip
     return Referral(text, specialist, helplines(country))
+
+
+def advice(concern: str | None, language: str = "en") -> tuple[str, str, str]:
+    """The specialist for a concern, how to find one and how to afford one; an unknown concern gets the usual ones."""
+    data = _words(language)
+    specialist, find, afford = data["specialists"].get(concern or "", data["default"])
+    return specialist, data["find"][find], data["afford"][afford]
 
 
 def _helpline(entry: Mapping[str, Any]) -> Helpline:

@@ -1,63 +1,44 @@
-"""The page: a gr.Blocks around a conversation, and the public functions of `api` as named endpoints.
+"""The page as Gradio sees it: a gr.Blocks around a conversation, and the public functions of `api` as named endpoints.
 
-What has to work without the server (help, notice, exercises, the view of the evidence) is in `data/page.js` and
-`data/exercises.js`; it gets its words and helplines once, with the page. Text of people and models reaches the browser
-as text, never as markup.
+What has to work without the server (help, notice, exercises, whatever is kept on the person's device) is in
+`data/page.js` and `data/page/`; `page.py` gives it words and data. Text of people and models reaches the browser as
+text, never as markup.
 """
 
-import html
-import json
 import logging
-import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import cache, wraps
-from pathlib import Path
+from functools import wraps
 from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from therapist import exercises, referral
-from therapist.api import MAX_CHARS, Api, checked_history, checked_text, text_of
+from therapist import page
+from therapist.api import MAX_CHARS, Api, checked_history, checked_language, checked_text, text_of
 from therapist.errors import BusyError, InputError
 from therapist.pipeline import Reply, Therapist
-from therapist.settings import Settings
 from therapist.text import clean
 
 log = logging.getLogger(__name__)
-DATA = Path(__file__).parent / "data"
-NOTICE_VERSION = "1"
-"Raised when the notice changes, so that everybody sees it again."
 SECONDS_A_WORD = 0.03
 FORGET_S = 600
 "How long a closed page can be returned to, as when a phone wakes up, before its conversation leaves the memory."
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; frame-src 'none'; object-src 'none'; form-action 'none'"
+    "img-src 'self' data: blob:; font-src 'self' data:; frame-src 'none'; object-src 'none'; form-action 'none'; "
+    "frame-ancestors *"
 )
-"Gradio needs inline scripts and eval; nothing may come from another host."
+# Gradio needs inline scripts and eval; nothing may come from another host. Any page may frame this one: it has no
+# account and no secret that a click could be stolen for.
 Leaving = dict[str, threading.Event]
 "By session: what is set when the page is closed."
 ENDPOINTS = ("chat", "respond", "rank", "assess_risk", "refer", "exercises", "exercise_step")
-
-
-@cache
-def words(name: str = "page", language: str = "en") -> dict[str, Any]:
-    """The words of the page, or another table of a language."""
-    return json.loads((DATA / language / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def disclosed(table: dict[str, Any], remote: bool) -> dict[str, Any]:
-    """The words of the page where they say who reads along: another server does, if the operator has named one."""
-    if not remote:
-        return table
-    first, notice = table["first"], table["notice"]
-    own = table["remote"]
-    return {**table, "first": {**first, "lines": own["lines"]}, "notice": {**notice, "points": own["points"]}}
+NOT_SAID = ("waking", "busy", "failed")
+"Words of the page that stand in a conversation and are no part of it."
 
 
 def _as_text(text: str) -> str:
@@ -82,7 +63,8 @@ def _plain(postprocess: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def build(therapist: Therapist) -> gr.Blocks:
     """The page of a therapist, ready to launch with `launch_options`."""
     api, leaving = Api(therapist), Leaving()
-    with gr.Blocks(title=words()["title"], analytics_enabled=False, fill_height=True) as demo:
+    title = page.words(therapist.settings.language)["title"]
+    with gr.Blocks(title=title, analytics_enabled=False, fill_height=True) as demo:
         _conversation(therapist, api, leaving)
         for name in ENDPOINTS:
             gr.api(_public(getattr(api, name)), api_name=name, concurrency_limit=None)
@@ -93,7 +75,7 @@ def build(therapist: Therapist) -> gr.Blocks:
 def launch_options(therapist: Therapist) -> dict[str, Any]:
     """How the page is served: nothing recorded, nothing shared, nothing fetched from elsewhere."""
     return {
-        "head": _head(therapist.settings),
+        "head": page.head(therapist.settings),
         "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         "run_history": False,
         "enable_monitoring": False,
@@ -105,7 +87,11 @@ def launch_options(therapist: Therapist) -> dict[str, Any]:
         "pwa": False,
         "ssr_mode": False,
         "mcp_server": False,
-        "app_kwargs": {"middleware": [Middleware(_guarded)], "openapi_url": None},
+        "app_kwargs": {
+            "middleware": [Middleware(_guarded)],
+            "openapi_url": None,
+            "routes": page.routes(therapist.settings),
+        },
     }
 
 
@@ -125,21 +111,21 @@ def _guarded(app: ASGIApp) -> ASGIApp:
 
 
 def _conversation(therapist: Therapist, api: Api, leaving: Leaving) -> None:
-    w = words()
+    w = page.words(therapist.settings.language)
     chatbot = gr.Chatbot(
         label=w["conversation"], show_label=False, container=False, scale=1, height=None, min_height=0, buttons=[],
-        elem_id="talk", placeholder=_first_screen(bool(therapist.settings.base_url)),
+        elem_id="talk", placeholder="<div class='q-first'></div>",
         allow_tags=False, latex_delimiters=[], render_markdown=False, sanitize_html=True,
     )  # fmt: skip
     chatbot.postprocess = _plain(chatbot.postprocess)  # ty: ignore[invalid-assignment]
     place = gr.HTML(value={"country": "", "language": ""}, html_template="", elem_classes="q-none",
                     js_on_load="window.quiet.place(props)")  # fmt: skip
     after = gr.HTML(value={}, html_template="<div class='q-after'></div>", elem_id="after", apply_default_css=False,
-                    js_on_load="window.quiet.evidence(element, props, trigger, watch) /* 'click' */")  # fmt: skip
+                    server_functions=[_explain(api), _hand_off(api)],
+                    js_on_load="window.quiet.talk(element, props, trigger, watch, server) /* 'click' */")  # fmt: skip
     chat = gr.ChatInterface(
-        _talk(therapist, api, leaving), chatbot=chatbot, textbox=_textbox(), additional_inputs=[place],
-        additional_outputs=[after], examples=[[text, None] for text in w["examples"]],
-        cache_examples=False, fill_height=True,
+        _talk(therapist, api, leaving), chatbot=chatbot, textbox=_textbox(w), additional_inputs=[place],
+        additional_outputs=[after], cache_examples=False, fill_height=True,
         api_name="ui", api_visibility="private", flagging_mode="never", save_history=False, show_progress="hidden",
         concurrency_limit=None, analytics_enabled=False, autofocus=False,
     )  # fmt: skip
@@ -147,14 +133,8 @@ def _conversation(therapist: Therapist, api: Api, leaving: Leaving) -> None:
     chat.textbox.submit(lambda shown: shown, chatbot, chat.chatbot_state, queue=False, api_visibility="private",
                         show_progress="hidden")  # fmt: skip
     _move_under(chat.chatbot, after)
-    with gr.Row(elem_id="foot"):
-        gr.HTML(f"<p>{html.escape(w['caveat'])}</p>", js_on_load=None, elem_id="caveat")
-        again = gr.Button(w["again"], size="sm", elem_id="again", scale=0)
-    whole = [chat.chatbot, chat.chatbot_state, chat.chatbot_value, chat.saved_input, after]
-    again.click(
-        lambda: ([], [], [], None, {}), None, whole, queue=False, api_visibility="private", show_progress="hidden"
-    )
-    after.click(_say_instead, [after, chatbot], [chatbot, chat.chatbot_state, chat.chatbot_value, after],
+    gr.HTML("", js_on_load="window.quiet.foot(element)", elem_id="foot", apply_default_css=False)
+    after.click(_act, [after, chatbot, place], [chatbot, chat.chatbot_state, chat.chatbot_value, after],
                 queue=False, api_visibility="private", show_progress="hidden")  # fmt: skip
 
 
@@ -168,49 +148,63 @@ def _move_under(above: gr.Chatbot, block: gr.HTML) -> None:
     column.children.insert(column.children.index(above) + 1, column.children.pop())
 
 
-def _textbox() -> gr.Textbox:
-    w = words()
+def _textbox(w: Mapping[str, Any]) -> gr.Textbox:
     hints = gr.InputHTMLAttributes(autocomplete="off", enterkeyhint="send", spellcheck=True)
     return gr.Textbox(label=w["message"], placeholder=w["placeholder"], lines=1, max_lines=6, max_length=MAX_CHARS * 3,
                       submit_btn=w["send"], stop_btn=w["stop"], autofocus=False, html_attributes=hints, container=False,
                       elem_id="message", scale=7)  # fmt: skip
 
 
-def _first_screen(remote: bool) -> str:
-    first = disclosed(words(), remote)["first"]
-    lines = "".join(f"<p>{html.escape(line)}</p>" for line in first["lines"])
-    heading, examples = html.escape(first["heading"]), html.escape(first["examples"])
-    return f"<div class='q-first'><h1>{heading}</h1>{lines}<p class='q-or'>{examples}</p></div>"
-
-
 def _talk(therapist: Therapist, api: Api, leaving: Leaving) -> Callable[..., Iterator[tuple[str, Any]]]:
     """The function behind the conversation: the whole text so far, and what stands below it."""
-    w = words()
 
-    def talk(message: str, history: list[dict], place: dict, request: gr.Request) -> Iterator[tuple[str, Any]]:
-        turns = [t for t in history if text_of(t.get("content")) not in (w["waking"], w["busy"], w["failed"])]
+    def talk(message: str, history: list[dict], place: Any, request: gr.Request) -> Iterator[tuple[str, Any]]:
+        place = place if isinstance(place, dict) else {}
+        w = page.words(_language(place))
+        turns = _said_turns(history)
+        number = {"turn": len(turns)}  # tells the page that this is news, even where it says the same as before
         try:
             if (
                 not therapist.ready
                 and therapist.assess(checked_text(message, "message"), checked_history(turns)).level != "crisis"
             ):
                 yield w["waking"], gr.skip()
-            place = place if isinstance(place, dict) else {}
+            card = place.get("remember"), w["remember"]["acknowledged"]
             left = leaving.setdefault(str(request.session_hash), threading.Event())
-            reply = api.reply(message, turns, place.get("country"), None, cancel=left)
+            reply = api.reply(message, turns, place.get("country"), _language(place), card=card, cancel=left)
         except InputError:
             size = len(message.strip()) if isinstance(message, str) else 0
-            yield w["too_long"].format(f"{size:,}") if size > MAX_CHARS else w["empty"], {}
+            yield w["too_long"].format(f"{size:,}") if size > MAX_CHARS else w["empty"], number
         except BusyError:
-            yield w["busy"], {}
+            yield w["busy"], number
         except Exception as error:
             log.error("No answer could be given: %s.", type(error).__name__)
-            yield w["failed"], {}
+            yield w["failed"], number
         else:
-            offered = {"offer": api.offer(reply, message, turns), "limited": bool(therapist.limited)}
-            yield from _said(reply, {**evidence(reply, message), **offered})
+            shown = page.evidence(reply, message, w["language"])
+            offer = api.offer(reply, message, turns)
+            after = {**shown, **number, "offer": offer, "limited": bool(therapist.limited)}
+            if place.get("blind") and (pair := page.blind(reply)):
+                yield w["feedback"]["choose"], {**after, "chosen": None, "blind": pair}
+            else:
+                yield from _said(reply, after)
 
     return talk
+
+
+def _language(place: Mapping[str, Any]) -> str | None:
+    """The page's language as the browser says it; None when it says nothing that could be one."""
+    try:
+        return checked_language(place.get("language"))
+    except InputError:
+        return None
+
+
+def _said_turns(history: Sequence[Any]) -> list[Any]:
+    """A conversation without what the page only told about itself."""
+    tables = [page.words(code) for code in page.languages()]
+    notes = {w[name] for w in tables for name in NOT_SAID} | {w["feedback"]["choose"] for w in tables}
+    return [t for t in history if text_of(t.get("content")) not in notes]
 
 
 def _said(reply: Reply, after: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -223,42 +217,114 @@ def _said(reply: Reply, after: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield reply.text, after
 
 
-def evidence(reply: Reply, message: str) -> dict[str, Any]:
-    """What the page shows under a reply: the choice with plain reasons, and what to offer beside it."""
-    reasons, names = words("reasons"), words()["why"]["parts_names"]
-    asked = exercises.asked_for(message) if reply.risk.level == "none" else None
-    chosen = next((i for i, c in enumerate(reply.candidates) if c.qualifies and c.text in reply.text), None)
-    return {
-        "route": reply.route,
-        "kind": reply.risk.kind or "",
-        "lines": reply.route in ("crisis", "referral"),
-        "exercise": asked.id if asked else "",
-        "chosen": chosen,
-        "candidates": [
-            {
-                "text": c.text,
-                "percent": round(100 * c.score),
-                "qualifies": c.qualifies,
-                "reasons": [reasons.get(code, code) for code in c.reasons],
-                "parts": [{"name": names.get(name, name), "value": f"{value:.2f}"} for name, value in c.parts.items()],
-                "nearest": c.nearest,
-            }
-            for c in reply.candidates
-        ],
-    }
+def _act(after: Any, messages: list[dict], place: Any, event: gr.EventData) -> tuple[Any, ...]:
+    """What a person does with a conversation besides writing: another candidate, a question, undo, an end."""
+    asked, after = event._data or {}, after if isinstance(after, dict) else {}
+    act = ACTS.get(asked.get("act", ""))
+    if act:
+        w = page.words(_language(place) if isinstance(place, dict) else None)
+        messages, after = act(messages, after, w, asked)
+    return messages, messages, messages, after
 
 
-def _say_instead(after: dict, messages: list[dict], event: gr.EventData) -> tuple[Any, ...]:
-    """Put another candidate that qualifies in the place of the one that was said."""
-    index, shown = event._data.get("index"), after.get("candidates") or []
-    unchanged = messages, messages, messages, after
+Acted = tuple[list[dict], dict]
+REST = {"route": "rest", "candidates": [], "chosen": None}
+"What stands under a conversation whose last words came from nobody's choice."
+
+
+def _say_instead(messages: list[dict], after: dict, w: Mapping[str, Any], asked: dict) -> Acted:
+    """Put another candidate that qualifies in the place of the one that was said, or of the choice between two."""
+    index, shown = asked.get("index"), after.get("candidates") or []
     if not (isinstance(index, int) and 0 <= index < len(shown) and messages and messages[-1]["role"] == "assistant"):
-        return unchanged
-    if not shown[index]["qualifies"] or after.get("chosen") is None:
-        return unchanged
-    said = clean(text_of(messages[-1]["content"])).replace(shown[after["chosen"]]["text"], shown[index]["text"], 1)
-    messages = [*messages[:-1], {"role": "assistant", "content": said}]
-    return messages, messages, messages, {**after, "chosen": index}
+        return messages, after
+    said, chosen = clean(text_of(messages[-1]["content"])), after.get("chosen")
+    if not shown[index]["qualifies"] or (chosen is None and "blind" not in after):
+        return messages, after
+    text = shown[index]["text"]
+    said = text if chosen is None else said.replace(shown[chosen]["text"], text, 1)
+    kept = {key: value for key, value in after.items() if key != "blind"}
+    return [*messages[:-1], {"role": "assistant", "content": said}], {**kept, "chosen": index}
+
+
+def _wrong(messages: list[dict], after: dict, w: Mapping[str, Any], asked: dict) -> Acted:
+    """The next candidate that qualifies and was not said yet; a written question when there is none."""
+    tried = {*after.get("tried", []), after.get("chosen")}
+    left = [i for i, c in enumerate(after.get("candidates") or []) if c["qualifies"] and i not in tried]
+    if after.get("chosen") is None or not left:
+        return _answered(messages, w["quick"]["wrong"], w["quick"]["missed"])
+    messages, after = _say_instead(messages, after, w, {"index": left[0]})
+    return messages, {**after, "tried": [i for i in tried if i is not None]}
+
+
+def _more(messages: list[dict], after: dict, w: Mapping[str, Any], asked: dict) -> Acted:
+    return _answered(messages, w["quick"]["more"], w["quick"]["questions"])
+
+
+def _done(messages: list[dict], after: dict, w: Mapping[str, Any], asked: dict) -> Acted:
+    messages, after = _answered(messages, w["quick"]["done"], w["quick"]["closing"])
+    return messages, {**after, "route": "closed"}
+
+
+def _answered(messages: list[dict], said: str, variants: Sequence[str]) -> Acted:
+    """A choice of the person and a written answer, one that was not given yet where there is one."""
+    given = [clean(text_of(m["content"])) for m in messages]
+    answer = min(variants, key=given.count)
+    turns = [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]
+    return [*messages, *turns], REST
+
+
+def _undo(messages: list[dict], after: dict, w: Mapping[str, Any], asked: dict) -> Acted:
+    """Everything from the person's last message on is gone."""
+    last = max((i for i, m in enumerate(messages) if m["role"] == "user"), default=0)
+    return messages[:last], REST if last else {}
+
+
+def _again(messages: list[dict], after: dict, w: Mapping[str, Any], asked: dict) -> Acted:
+    return [], {}
+
+
+def _open(messages: list[dict], after: dict, w: Mapping[str, Any], asked: dict) -> Acted:
+    """A talk that the person kept on their device."""
+    try:
+        turns = checked_history(asked.get("turns"))
+    except InputError:
+        return messages, after
+    return [dict(turn) for turn in turns], REST if turns else {}
+
+
+ACTS: dict[str, Callable[[list[dict], dict, Mapping[str, Any], dict], Acted]] = {
+    "say": _say_instead, "wrong": _wrong, "more": _more, "done": _done, "undo": _undo, "again": _again, "open": _open,
+}  # fmt: skip
+
+
+def _asked(answer: Callable[[dict], dict]) -> Callable[[dict], dict]:
+    """A question of the page's script to the server; where there is no answer, `error` says so."""
+
+    @wraps(answer)
+    def asked(question: Any) -> dict:
+        try:
+            return answer(question if isinstance(question, dict) else {})
+        except (InputError, BusyError) as error:
+            return {"error": str(error)}
+        except Exception as error:
+            log.error("A question of the page found no answer: %s.", type(error).__name__)
+            return {"error": "failed"}
+
+    return asked
+
+
+def _explain(api: Api) -> Callable[[dict], dict]:
+    def explain(question: dict) -> dict:
+        return {"words": api.explain(question.get("statement"), question.get("reply"))}
+
+    return _asked(explain)
+
+
+def _hand_off(api: Api) -> Callable[[dict], dict]:
+    def hand_off(question: dict) -> dict:
+        return asdict(api.hand_off(question.get("turns"), _language(question)))
+
+    return _asked(hand_off)
 
 
 def _public(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -271,7 +337,7 @@ def _public(function: Callable[..., Any]) -> Callable[..., Any]:
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
         except BusyError:
-            raise gr.Error(words()["busy"], print_exception=False) from None
+            raise gr.Error(page.words()["busy"], print_exception=False) from None
 
     return checked
 
@@ -292,61 +358,3 @@ def _forget_later(demo: gr.Blocks, leaving: Leaving) -> Callable[[gr.Request], N
         timer.start()
 
     return closed
-
-
-def _head(settings: Settings) -> str:
-    """Styles, data and script of the page, in this order."""
-    remote = bool(settings.base_url)
-    data = {
-        "words": disclosed(words(), remote),
-        "helplines": _helplines(),
-        "exercises": [asdict(exercise) for exercise in exercises.exercises()],
-        "guide": exercises.words(),
-        "country": settings.country,
-        "version": NOTICE_VERSION + ("-remote" if remote else ""),
-    }
-    style, script = (
-        "".join((DATA / name).read_text(encoding="utf-8") for name in names)
-        for names in (("page.css", "exercises.css"), ("exercises.js", "page.js"))
-    )
-    safe = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
-    return f"<style>{style}</style><script>window.quietData = {safe};{script}</script>"
-
-
-def _helplines() -> dict[str, Any]:
-    """Every country's lines with their links, for the browser: help must not need the server."""
-    table = words("referral")
-    return {
-        "countries": {code: _country(code, name) for code, name in referral.countries().items()},
-        "directory": referral.helplines(None)[-1].url,
-        "checked": referral.checked(),
-        "kinds": table["kinds"],
-        "general": table["general"],
-    }
-
-
-def _country(code: str, name: str) -> dict[str, Any]:
-    lines = referral.helplines(code)[:-1]
-    numbers = []
-    for piece in re.split(r"[,/()]| or ", referral.emergency_number(code)):
-        if found := re.search(r"\d+", piece):
-            service = piece.replace(found[0], "").strip()
-            numbers.append({"label": f"{found[0]} ({service})" if service else found[0], "href": f"tel:{found[0]}"})
-    sure = any(line.confidence == "high" for line in lines)
-    return {"name": name, "emergency": numbers, "sure": sure, "lines": [_line(line) for line in lines]}
-
-
-def _line(line: referral.Helpline) -> dict[str, Any]:
-    w, acts, also = words()["helplines"], [], []
-    if link := referral.tel_link(line.phone):
-        acts.append({"kind": "call", "label": re.split(r" / | or ", line.phone or "")[0], "href": link})
-    if link := referral.sms_link(line.text):
-        acts.append({"kind": "sms", "label": line.text, "href": link})
-    elif line.text:
-        also.append(line.text)
-    if line.chat:
-        acts.append({"kind": "chat", "label": "", "href": line.chat})
-    elif line.url:
-        acts.append({"kind": "site", "label": "", "href": line.url})
-    hours = w["around"] if line.hours == "24/7" else w["hours"].format(line.hours) if line.hours else w["ask_hours"]
-    return {"name": line.name, "category": line.category, "about": " · ".join([hours, *also]), "acts": acts}

@@ -43,6 +43,15 @@ def _draw(options: argparse.Namespace) -> None:
     print(judging.draw(options.out), "pairs to be judged in", options.out)
 
 
+def _preferences(options: argparse.Namespace) -> None:
+    from train import preferences
+
+    rows = preferences.read(options.files)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
+    print(json.dumps({"rows": len(rows), **preferences.won(options.files)}, indent=1))
+
+
 def _encoder(options: argparse.Namespace) -> None:
     from train import encoder
 
@@ -113,6 +122,10 @@ def main(arguments: list[str]) -> int:
     draw = commands.add_parser("draw", help="draft replies for judges to read")
     draw.add_argument("out", type=Path)
     draw.set_defaults(run=_draw)
+    preferences = commands.add_parser("preferences", help="turn choices downloaded from the page into judged rows")
+    preferences.add_argument("files", type=Path, nargs="+")
+    preferences.add_argument("--out", type=Path, default=Path("runs/preferences.jsonl"))
+    preferences.set_defaults(run=_preferences)
     encoder = commands.add_parser("encoder", help="fine-tune the reranker's encoder")
     encoder.add_argument("--out", type=Path)
     encoder.add_argument("--start", type=Path, help="go on from this encoder (default: all-MiniLM-L6-v2)")

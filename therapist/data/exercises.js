@@ -130,7 +130,7 @@ window.quietExercises = ({ el, button, fill, heading, show, crisisCard, country 
     const { before, after } = run.ratings, found = after < before ? "better" : after > before ? "worse" : "same";
     const nodes = [el("p", { class: "q-outcome" }, words.outcome[found].replaceAll("{before}", before).replaceAll("{after}", after))];
     const other = named(exercise.instead);
-    if (found === "worse" || after >= HEAVY) nodes.push(el("div", { class: "q-stack" }, button(window.quietData.words.help, "help wide", () => show("help")),
+    if (found === "worse" || after >= HEAVY) nodes.push(el("div", { class: "q-stack" }, button(window.quiet.words.help, "help wide", () => show("help")),
       other ? button(fill(words.instead, other.name), "wide", () => { select(other.id); focus(MAIN); }) : null));
     return nodes;
   };

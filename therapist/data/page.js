@@ -1,9 +1,10 @@
-/* The parts of the page that must work without the server and without a model: help, notice, and the view of a
-   reply's evidence; exercises.js, read before it, has the exercises. Everything is built with textContent, so nothing that somebody or some model wrote becomes markup. */
+/* The ground of the page: language, country, help lines, notice, sheets. It works without the server and without a model;
+   exercises.js, read before it, has the exercises. The files of page/ build on `window.quiet`, which is filled at the end. Everything is built with textContent, so
+   nothing that somebody or some model wrote becomes markup. */
 (() => {
   if (window.quiet) return;
-  const { words, helplines, country: configured, version } = window.quietData;
-  const NOTICE = "quiet.notice", COUNTRY = "quiet.country";
+  const { languages, helplines, language: preferred, country: configured, version } = window.quietData;
+  const NOTICE = "quiet.notice", COUNTRY = "quiet.country", LANGUAGE = "quiet.language";
   const YOUTH = helplines.kinds.minor;
 
   const el = (tag, attributes = {}, ...children) => {
@@ -12,15 +13,32 @@
       if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
       else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
     }
-    node.append(...children.filter((c) => c !== null && c !== undefined && c !== ""));
+    node.append(...children.filter((c) => c || c === 0));
     return node;
   };
   const button = (text, kind, onclick, more = {}) => el("button", { type: "button", class: `q-button ${kind}`, onclick, ...more }, text);
-  const fill = (text, ...values) => values.reduce((t, v) => t.replace("{}", v), text);
+  const fill = (text, ...values) => values.reduce((t, v) => t.replace("{}", () => v), text);
 
   /* kept in this browser only; a browser that keeps nothing still works */
-  const remember = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private mode */ } };
+  const remember = (key, value) => { try { localStorage.setItem(key, value); return true; } catch { return false; /* private mode, or full */ } };
   const recall = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+
+  /* the language: chosen, else the browser's, else the settings'; `words` stays one object, so that all who hold it change with it */
+  const words = (window.quietData.words = {});
+  const spoken = (code) => (languages[code] ? code : languages[(code || "").split("-")[0]] ? code.split("-")[0] : "");
+  const speak = (code) => {
+    for (const key of Object.keys(words)) delete words[key];
+    Object.assign(words, languages[code]);
+    document.documentElement.lang = words.language;
+    document.documentElement.dir = words.direction;
+    document.title = words.title;
+  };
+  speak([recall(LANGUAGE), ...(navigator.languages || []), preferred].map(spoken).find(Boolean) || Object.keys(languages)[0]);
+  const chooseLanguage = (code) => { speak(code); remember(LANGUAGE, code); tellServer(); redraw(); };
+  const redraw = () => listeners.forEach((draw) => draw());
+  const nameOf = (type, code, otherwise) => { try { return new Intl.DisplayNames([words.language], { type }).of(code) || otherwise; } catch { return otherwise; } };
+  const locale = () => (navigator.languages || []).find((l) => l.split("-")[0] === words.language) || words.language;
+  const countryName = (code) => nameOf("region", code, helplines.countries[code]?.name || code);
 
   /* the country: chosen, else the time zone's, else the language's, else the settings'; never the address */
   const guess = () => {
@@ -38,8 +56,9 @@
   const known = (code) => (helplines.countries[code] ? code : "");
   let country = known(recall(COUNTRY)) || known(guess());
   let placeProps = null;
-  const tellServer = () => { if (placeProps) placeProps.value = { country, language: navigator.language }; };
-  const choose = (code) => { country = known(code); remember(COUNTRY, country); tellServer(); listeners.forEach((draw) => draw()); };
+  const extras = new Set();  // functions that add to what goes with each message
+  const tellServer = () => { if (placeProps) placeProps.value = Object.assign({ country, language: words.language }, ...[...extras].map((more) => more())); };
+  const choose = (code) => { country = known(code); remember(COUNTRY, country); tellServer(); redraw(); };
   const listeners = new Set();
 
   /* helplines */
@@ -48,7 +67,8 @@
     el("a", { class: `q-button ${dials(a) ? main : ""}`, href: a.href, ...(dials(a) ? {} : { target: "_blank", rel: "noopener noreferrer" }) },
       fill(words.helplines[a.kind], a.label))));
   const line = (l, main) => el("div", { class: "q-line" }, el("b", {}, l.name),
-    el("small", {}, l.about), acts(l, main));
+    el("small", {}, about(l)), acts(l, main));
+  const about = (l) => [l.hours === "24/7" ? words.helplines.around : l.hours ? fill(words.helplines.hours, l.hours) : words.helplines.ask_hours, ...l.also].join(" · ");
   const pick = (categories) => (helplines.countries[country]?.lines || []).filter((l) => categories.includes(l.category));
   const general = () => { const found = pick(helplines.general); return found.length ? found : (helplines.countries[country]?.lines || []).slice(0, 2); };
   const directory = () => el("a", { class: "q-button wide", href: helplines.directory, target: "_blank", rel: "noopener noreferrer" },
@@ -58,13 +78,15 @@
     return numbers.length && el("div", { class: "q-danger" }, el("p", {}, words.helplines.danger),
       el("div", { class: "q-acts" }, ...numbers.map((n) => el("a", { class: "q-button help", href: n.href }, fill(words.helplines.call, n.label)))));
   };
-  const menu = () => {
-    const select = el("select", { class: "q-select", id: "q-country", onchange: () => choose(select.value) },
-      el("option", { value: "" }, words.helplines.choose),
-      ...Object.entries(helplines.countries).sort((a, b) => a[1].name.localeCompare(b[1].name))
-        .map(([code, c]) => el("option", { value: code, selected: code === country }, c.name)));
-    return el("div", {}, el("label", { class: "q-field", for: "q-country" }, words.helplines.country), select);
+  const field = (label, id, onchange, options, chosen) => {
+    const select = el("select", { class: "q-select", id, onchange: () => onchange(select.value) },
+      ...options.map(([value, text]) => el("option", { value, selected: value === chosen }, text)));
+    return el("div", {}, el("label", { class: "q-field", for: id }, label), select);
   };
+  const countries = (id) => field(words.helplines.country, id, choose, [["", words.helplines.choose],
+    ...Object.keys(helplines.countries).map((code) => [code, countryName(code)]).sort((a, b) => a[1].localeCompare(b[1], words.language))], country);
+  const tongues = (id) => Object.keys(languages).length > 1 && field(words.place.language, id, chooseLanguage,
+    Object.values(languages).map((l) => [l.language, l.language_name]), words.language);
   const lines = () => {
     const first = general(), others = (helplines.countries[country]?.lines || []).filter((l) => !first.includes(l));
     return [
@@ -87,9 +109,10 @@
   };
   const close = () => {
     exercises.stop();
+    if (window.quietData.offline) return;
     const ask = recall(NOTICE) !== version && !accepted;
     show(ask ? "notice" : null);
-    if (!ask) opener?.focus?.();
+    if (!ask) (opener?.isConnected ? opener : document.getElementById(opener?.id || "after"))?.focus?.(); // a redrawn button keeps its id
   };
   let accepted = false;
   const heading = (text, closable = true) => el("div", { class: "q-top" }, el("h2", { tabindex: "-1" }, text),
@@ -97,92 +120,50 @@
   const sheet = (name, label, draw) => {
     const body = el("div", { class: "q-page" });
     sheets[name] = el("section", { class: "q-sheet", id: `q-${name}`, role: "dialog", "aria-label": label, hidden: true }, body);
-    const redraw = () => { const at = document.activeElement?.id; body.replaceChildren(...draw().filter(Boolean)); if (at) document.getElementById(at)?.focus(); };
-    redraw();
-    return redraw;
+    const writing = () => body.contains(document.activeElement) && document.activeElement.tagName === "TEXTAREA";
+    const again = () => { if (writing()) return; const at = document.activeElement?.id; body.replaceChildren(...draw().filter(Boolean)); if (at) document.getElementById(at)?.focus(); };
+    again();
+    return again;
   };
   const notice = () => [heading(words.notice.heading, false),
     el("ul", { class: "q-points" }, ...words.notice.points.map(([title, text]) => el("li", {}, el("b", {}, title), el("span", {}, text)))),
     el("div", { class: "q-stack" },
-      button(words.notice.accept, "main wide", () => { accepted = true; remember(NOTICE, version); show(null); document.querySelector("textarea")?.focus(); }),
-      button(words.notice.younger, "wide", () => show("youth")))];
+      button(words.notice.accept, "main wide", () => { accepted = true; remember(NOTICE, version); show(null); document.querySelector("#message textarea")?.focus(); }),
+      button(words.notice.younger, "wide", () => show("youth"))),
+    el("div", { class: "q-pair" }, tongues("q-notice-language"), countries("q-notice-country"))];
   const youth = () => {
     const own = pick(YOUTH);
-    return [heading(words.youth.heading, false), ...words.youth.lines.map((t) => el("p", {}, t)), menu0("q-youth-country"), emergency(),
+    return [heading(words.youth.heading, false), ...words.youth.lines.map((t) => el("p", {}, t)), countries("q-youth-country"), emergency(),
       el("h3", {}, words.youth.lines_heading), own.length ? null : el("p", {}, words.youth.none), ...(own.length ? own : general()).map((l) => line(l, "main")),
       el("div", { class: "q-stack" }, directory(), button(words.back, "wide", () => show("notice")))];
   };
-  const menu0 = (id) => { const m = menu(); m.querySelector("select").id = id; m.querySelector("label").setAttribute("for", id); return m; };
-  const help = () => [heading(words.helplines.heading), el("p", {}, words.helplines.lead), menu(), ...lines()];
+  const help = () => [heading(words.helplines.heading), el("p", {}, words.helplines.lead), countries("q-country"), ...lines()];
 
-  const exercises = window.quietExercises({ el, button, fill, heading, show, crisisCard: (kind) => card({ route: "crisis", kind }), country: () => country });
+  const exercises = window.quietExercises({ el, button, fill, heading, show, crisisCard: (kind) => window.quiet.crisisCard(kind), country: () => country });
 
-  /* what stands under the conversation: lines in a crisis, an exercise, and the choice behind the reply */
-  const why = (evidence, sayInstead) => {
-    const w = words.why, chosen = evidence.chosen;
-    const lead = evidence.candidates.length ? (chosen === null ? w.referral : w.lead) : (evidence.route === "referral" ? w.none : w.written);
-    const card = (c, i) => {
-      const state = i === chosen ? "said" : c.qualifies ? "could" : "refused";
-      const bar = el("div", { class: "q-meter", role: "img", "aria-label": fill(w.score, c.percent) }, el("i", { style: `width:${Number(c.percent)}%` }));
-      return el("li", { class: state }, el("div", { class: "q-head" }, el("span", { class: "q-state" }, w[state]), c.percent === null ? null : bar,
-        c.percent === null ? null : el("span", { class: "q-percent" }, `${c.percent}%`)),
-        el("p", { class: "q-text" }, c.text), ...c.reasons.map((r) => el("p", { class: "q-reason" }, r)),
-        c.nearest || c.parts.length ? el("details", { class: "q-detail" }, el("summary", {}, w.parts),
-          c.parts.length ? el("dl", {}, ...c.parts.flatMap((p) => [el("dt", {}, p.name), el("dd", {}, p.value)])) : null,
-          c.nearest ? el("p", { class: "soft" }, `${w.nearest}: “${c.nearest}”`) : null) : null,
-        state === "could" ? button(w.say, "", () => sayInstead(i)) : null);
-    };
-    return el("details", { class: "q-why" }, el("summary", {}, w.summary), el("div", { class: "q-whybody" }, el("p", {}, lead), el("ol", {}, ...evidence.candidates.map(card))));
-  };
-  const card = (evidence) => {
-    const preferred = pick(helplines.kinds[evidence.kind] || []);
-    const found = [...preferred, ...general().filter((l) => !preferred.includes(l))].filter((l) => l.acts.length).slice(0, 2);
-    const urgent = evidence.route === "crisis";
-    const title = urgent ? words.crisis.heading : words.crisis.referral;
-    return el("section", { class: urgent ? "q-card" : "q-card calm", "aria-label": title },
-      el("div", { class: "q-cardhead" }, el("b", {}, title), button(words.helplines.all, "small", () => show("help"))),
-      ...(urgent ? found.map((l) => el("div", { class: "q-mini" }, el("span", {}, el("b", {}, l.name), el("small", {}, l.about)), acts(l, "help", true))) : []),
-      urgent && !found.length ? directory() : null);
-  };
-  const fromItsStart = () => { // an answer longer than the screen is read from its first line
-    const log = document.querySelector("#talk .bubble-wrap"), last = [...document.querySelectorAll("#talk .bot-row")].pop();
-    if (log && last && last.offsetHeight > log.clientHeight) log.scrollTop += last.getBoundingClientRect().top - log.getBoundingClientRect().top;
-  };
-  const evidence = (element, props, trigger, watch) => {
-    const box = element.querySelector(".q-after") || element;
-    let shown = null;
-    const draw = () => {
-      const e = props.value, field = document.querySelector("#message textarea");
-      if (field) field.placeholder = words.placeholder; // ChatInterface empties it after the first message
-      if (!e || !e.route) { box.replaceChildren(); return; }
-      const nodes = [];
-      if (e.lines) nodes.push(card(e));
-      nodes.push(...[exercises.offer(e)].filter(Boolean));
-      if (e.limited) nodes.push(el("p", { class: "q-limited" }, words.limited));
-      nodes.push(why(e, (index) => trigger("click", { index })));
-      box.replaceChildren(...nodes);
-      if (e === shown) return;
-      shown = e;
-      if (e.exercise) exercises.open(e.exercise);
-      for (const pause of [50, 300, 700]) setTimeout(fromItsStart, pause); // Gradio scrolls down meanwhile
-    };
-    element.closest("#after")?.setAttribute("tabindex", "-1");
-    watch("value", draw);
-    listeners.add(draw);
-    draw();
-  };
   const place = (props) => { placeProps = props; setTimeout(tellServer, 0); }; // the component is not ready earlier
-  window.quiet = { evidence, place };
 
+  const bar = () => [el("div", { class: "q-brand" }, el("h1", {}, words.name), el("small", {}, words.tagline)),
+    button(words.breathe, "breathe", () => exercises.open()),
+    button("", "icon", () => show("menu"), { id: "q-menu-button", "aria-label": words.menu.open }),
+    button(words.help, "help", () => show("help"), { id: "q-help-button" })];
   const begin = () => {
-    document.documentElement.lang = words.language;
-    const bar = el("header", { class: "q-bar" }, el("div", { class: "q-brand" }, el("b", {}, words.name), el("small", {}, words.tagline)),
-      button(words.breathe, "", () => exercises.open()), button(words.help, "help", () => show("help"), { id: "q-help-button" }));
+    const head = el("header", { class: "q-bar" });
+    listeners.add(() => head.replaceChildren(...bar()));
     for (const draw of [sheet("notice", words.notice.heading, notice), sheet("youth", words.youth.heading, youth), sheet("help", words.helplines.heading, help)]) listeners.add(draw);
     sheet("exercises", exercises.heading, exercises.draw);
-    document.body.prepend(bar, ...Object.values(sheets));
-    document.addEventListener("keydown", (e) => { if (e.key === "Escape" && !sheets.notice.hidden === false && document.querySelector(".q-sheet:not([hidden])")) close(); });
-    if (recall(NOTICE) !== version) show("notice");
+    for (const [name, draw] of Object.entries(more)) listeners.add(sheet(name, "", draw));
+    listeners.add(() => Object.values(sheets).forEach((s) => s.setAttribute("aria-label", s.querySelector("h2").textContent)));
+    redraw();
+    document.body.prepend(head, ...Object.values(sheets));
+    document.addEventListener("keydown", (e) => { if (e.key === "Escape" && sheets.notice.hidden && document.querySelector(".q-sheet:not([hidden])")) close(); });
+    if (window.quietData.offline) show("offline"); else if (recall(NOTICE) !== version) show("notice");
   };
-  if (document.body) begin(); else document.addEventListener("DOMContentLoaded", begin);
+  const more = {};  // sheets of the files that follow: a name, and a function that draws the nodes
+  window.quiet = {
+    words, helplines, locale, el, button, fill, field, remember, recall, show, close, heading, sheets, more, listeners, extras, redraw, tellServer, place,
+    acts, about, pick, general, line, lines, directory, countries, tongues, countryName, country: () => country,
+    exercise: (id) => (id ? exercises.open(id) : exercises.list()), offer: exercises.offer, forgetExercises: exercises.forget,
+  };
+  queueMicrotask(() => { if (document.body) begin(); else document.addEventListener("DOMContentLoaded", begin); });
 })();
