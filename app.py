@@ -45,12 +45,13 @@ def without_stubs() -> Generator[None]:
 
 
 with without_stubs():
-    from therapist import devices, ui  # only now, so that --help and a wrong setting answer at once
+    from therapist import devices, tools, ui, web  # only now, so that --help and a wrong setting answer at once
 from therapist.api import Api  # noqa: E402
 from therapist.pipeline import Therapist  # noqa: E402
 
 therapist = Therapist(settings)
-demo = ui.build(therapist)
+api = Api(therapist)
+demo = ui.build(therapist, api)
 
 
 def free_port(host: str, wanted: int) -> int:
@@ -70,6 +71,8 @@ def free_port(host: str, wanted: int) -> int:
 
 def main() -> None:
     try:
+        if settings.mcp:
+            tools.require()
         port = free_port(settings.host, settings.port)
     except SettingsError as error:
         sys.exit(str(error))
@@ -83,7 +86,9 @@ def main() -> None:
     app, url, _ = demo.launch(
         server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, **ui.launch_options(therapist)
     )
-    app.get("/healthz", response_model=None)(Api(therapist).healthz)
+    web.add_to(app, api)
+    if settings.mcp:
+        app.router.routes.append(tools.route(api))
     print(f"Listening at {url} and waking up the models. Ctrl+C ends it.", flush=True)
     threading.Thread(target=therapist.load, name="load", daemon=True).start()
     demo.block_thread()

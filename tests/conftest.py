@@ -85,7 +85,7 @@ def app_log(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def app_url(app_log) -> Iterator[str]:
     """The page with its models loaded."""
-    with running_app(app_log, ready=True) as url:
+    with running_app(app_log, "--mcp", ready=True) as url:
         yield url
 
 

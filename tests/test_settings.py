@@ -19,6 +19,13 @@ def test_a_variable_beats_the_default_and_a_flag_beats_the_variable():
     assert read(["--n", "2"], {"THERAPIST_N": "6"}).n == 2
 
 
+def test_a_switch_needs_no_value_and_takes_no_other_than_true_and_false():
+    assert read(["--mcp"], {}).mcp and read([], {"THERAPIST_MCP": "true"}).mcp
+    assert not read(["--mcp", "false"], {"THERAPIST_MCP": "true"}).mcp
+    with pytest.raises(SettingsError, match="THERAPIST_MCP must be true or false, got 'maybe'"):
+        read([], {"THERAPIST_MCP": "maybe"})
+
+
 def test_settings_cannot_be_changed_afterwards():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().n = 9  # ty: ignore[invalid-assignment]

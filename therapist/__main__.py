@@ -1,25 +1,51 @@
-"""`python -m therapist COMMAND`: the program at other places than the page."""
+"""`python -m therapist`: the commands of the terminal, each a room of its own."""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
-from therapist.errors import SettingsError
+from therapist.errors import SettingsError, TherapistError, UnreachableError
+from therapist.ranking import words
 
-ROOMS = {"discord": "therapist.discord_bot"}
+ROOMS = {
+    "chat": "therapist.terminal",
+    "rank": "therapist.ranking",
+    "discord": "therapist.discord_bot",
+    "contract": "therapist.contract",
+}
+FAILED, USAGE, UNREACHABLE = 1, 2, 3
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command; the exit code, 2 for something that the operator must put right."""
-    if not arguments or arguments[0] not in ROOMS:
-        print(f"Usage: python -m therapist {{{','.join(ROOMS)}}} ...", file=sys.stderr)
-        return 2
+    """Run a command; without one, show those that there are."""
+    w = words()
+    name, *rest = arguments or ["--help"]
+    if name in ("-h", "--help"):
+        rows = [f"  python -m therapist {command:<9} {w['commands'][command]}" for command in ROOMS]
+        print("\n".join([w["about"], "", *rows, "", w["usage"]]))
+        return 0
+    if name not in ROOMS:
+        print(w["no_command"].format(repr(name[:40]), ", ".join(ROOMS)), file=sys.stderr)
+        return USAGE
     try:
-        return importlib.import_module(ROOMS[arguments[0]]).main(arguments[1:])
-    except SettingsError as error:
+        return importlib.import_module(ROOMS[name]).main(rest)
+    except UnreachableError as error:
+        print(w["unreachable"].format(error), file=sys.stderr)
+        return UNREACHABLE
+    except TherapistError as error:
         print(error, file=sys.stderr)
-        return 2
+        return USAGE if isinstance(error, SettingsError) else FAILED
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no umlaut still gets the rest
     sys.exit(main(sys.argv[1:]))

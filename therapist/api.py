@@ -7,11 +7,16 @@ a risk level. Annotations are read raw for the schema, so this file must not pos
 import platform
 import re
 import threading
-from collections.abc import Generator
+import time
+from collections import Counter
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict
 from importlib import metadata
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
+
+from typing_extensions import TypedDict  # the standard one cannot be read for a schema before Python 3.12
 
 from therapist import exercises, protocol
 from therapist.conversation import Message, with_card
@@ -23,6 +28,10 @@ from therapist.reranker import Candidate
 from therapist.risk import NO_RISK, RANK, Risk
 from therapist.text import clean
 
+ENDPOINTS = ("chat", "stream", "respond", "rank", "assess_risk", "refer", "exercises", "exercise_step")
+"Public methods of `Api`. Each has an example in its docstring and a section in API.md."
+API_VERSION = "1.0"
+"Of the contract in openapi.json: an addition raises the second number, anything that a caller must adapt to the first."
 MAX_CHARS = 2000
 "Longest statement or candidate; a longer statement is still searched for danger as a whole."
 MAX_TURNS = 40
@@ -38,7 +47,10 @@ PIECE = 5000
 "Characters of it that are searched for danger at once, fewer than `risk` reads of a text."
 PRESSURE = ((16, 2), (8, 4), (4, 6))
 "From so many people at once, at most so many candidates each: a smaller choice before a longer wait."
+SECONDS_A_WORD = 0.03
 PACKAGES = ("torch", "transformers", "sentence-transformers", "gradio")
+caller: ContextVar[str] = ContextVar("caller", default="")
+"Address that asks, so that one address cannot take every seat; empty for this machine's own callers."
 
 
 class Turn(TypedDict):
@@ -177,6 +189,7 @@ class Api:
     def __init__(self, therapist: Therapist) -> None:
         self._therapist = therapist
         self._people, self._door = 0, threading.Lock()
+        self._seated: Counter[str] = Counter()
 
     def chat(self, message: str, history: list[Turn] | None = None) -> Said:
         """Answer a message with supportive listening, not therapy. Written by a computer program, not a person.
@@ -184,9 +197,32 @@ class Api:
         Args:
             message: What the person wrote, up to 2,000 characters.
             history: Earlier turns, oldest first, without the message; the newest 40 are used.
+
+        Example: {"message": "I lost my job on Friday."}
         """
         reply = self.reply(message, history)
         return Said(text=reply.text, route=reply.route)
+
+    def stream(
+        self,
+        message: str,
+        history: list[Turn] | None = None,
+        country: str | None = None,
+        language: str | None = None,
+    ) -> Iterator[Said]:
+        """Answer a message piece by piece: the whole text so far at reading pace, a crisis text at once.
+
+        Args:
+            message: What the person wrote, up to 2,000 characters.
+            history: Earlier turns, oldest first, without the message; the newest 40 are used.
+            country: Two-letter ISO 3166 code, such as NG, for the helplines; without it the international directory.
+            language: BCP 47 code of the written texts, such as en.
+
+        Example: {"message": "hey"}
+        """
+        reply = self.reply(message, history, country, language)
+        for text in spoken(reply.text, reply.route):
+            yield Said(text=text, route=reply.route)
 
     def respond(
         self,
@@ -206,6 +242,8 @@ class Api:
             language: BCP 47 code of the written texts, such as en.
             n: How many candidates to draft, 1 to 16; fewer while many people are here, and `drafted` says how many.
             seed: Makes the drafts repeatable.
+
+        Example: {"message": "I have not told my wife.", "country": "NG", "n": 4, "seed": 1}
         """
         reply = self.reply(message, history, country, language, n, seed)
         return Response(
@@ -226,6 +264,8 @@ class Api:
             statement: What the person said.
             candidates: Replies to choose from, 1 to 32, each up to 2,000 characters.
             history: Earlier turns, oldest first, without the statement.
+
+        Example: {"statement": "I feel lonely.", "candidates": ["Hi there.", "It sounds lonely where you are."]}
         """
         statement, turns = checked_statement(statement, "statement"), checked_history(history)
         texts = checked_candidates(candidates)
@@ -238,6 +278,8 @@ class Api:
         Args:
             message: What the person wrote.
             history: Earlier turns, oldest first, without the message.
+
+        Example: {"message": "Everyone would be better off without me."}
         """
         return _found(self._therapist.assess(checked_text(message, "message"), checked_history(history)))
 
@@ -248,6 +290,8 @@ class Api:
             statement: What the person said, up to 2,000 characters.
             country: Two-letter ISO 3166 code, such as NG; without it the international directory.
             language: BCP 47 code of the text, such as en.
+
+        Example: {"statement": "I can't stop drinking.", "country": "NG"}
         """
         place = checked_country(country), checked_language(language)
         statement = checked_statement(statement, "statement")
@@ -260,6 +304,8 @@ class Api:
 
         Args:
             language: BCP 47 code, such as en; a language without exercises gets the English ones.
+
+        Example: {"language": "en"}
         """
         known = exercises.exercises(checked_language(language) or self._therapist.settings.language)
         return Catalogue(language=known[0].language, exercises=[_listed(exercise) for exercise in known])
@@ -284,29 +330,31 @@ class Api:
             after: How hard it is now, 0 (calm) to 10; with both the end has a word on the difference.
             country: Two-letter ISO 3166 code, such as NG, for helplines in danger.
             language: BCP 47 code of the written texts, such as en.
+
+        Example: {"exercise": "longer-out", "step": 0}
         """
         place = checked_country(country) or self._therapist.settings.country or None, checked_language(language)
         text = _ends(checked_text(answer, "answer"), MAX_ANSWER) if answer else ""
         risk, piece = self._danger(text) if text else (NO_RISK, text)
         if risk.level == "crisis":
             return _stepped(exercise, step, self._therapist.respond(piece, [], *place).text, "crisis", risk)
-        spoken = place[1] or self._therapist.settings.language
-        found = exercises.find(checked_text(exercise, "exercise"), spoken)
+        tongue = place[1] or self._therapist.settings.language
+        found = exercises.find(checked_text(exercise, "exercise"), tongue)
         walked = [each for _, each in exercises.walk(found)]
         number = checked_whole(step, "step", 0, len(walked)) or 0
         ratings = checked_whole(before, "before", 0, 10), checked_whole(after, "after", 0, 10)
         if number < len(walked):
             word = ""
             if risk.level == "concern":
-                word = protocol.checkin_text(risk, country=place[0], language=spoken, history=[], statement=text)
+                word = protocol.checkin_text(risk, country=place[0], language=tongue, history=[], statement=text)
             return _stepped(found.id, number + 1, word, "step", risk, len(walked), walked[number])
-        last = exercises.Step(exercises.closing(*ratings, spoken), 0)
+        last = exercises.Step(exercises.closing(*ratings, tongue), 0)
         if not text:
             return _stepped(found.id, number, "", "end", risk, len(walked), last)
         reply = self._reflection(text, place)
         if reply.route == "crisis":
             return _stepped(found.id, number, reply.text, "crisis", reply.risk)
-        word = reply.text if reply.route == "reply" else exercises.unreflected(spoken)
+        word = reply.text if reply.route == "reply" else exercises.unreflected(tongue)
         return _stepped(found.id, number, word, "reply", reply.risk, len(walked), last)
 
     def _reflection(self, text: str, place: tuple[str | None, str | None]) -> Reply:
@@ -328,6 +376,10 @@ class Api:
         earlier = [turn["content"] for turn in checked_history(history) if turn["role"] == "user"]
         found = exercises.fitting(self._therapist.concern(statement), statement, earlier)
         return found.id if found else ""
+
+    def wake(self) -> None:
+        """Load the models now, so that nobody waits for them later."""
+        self._therapist.load()
 
     def healthz(self) -> Health:
         """Whether the program is up, whether its models are loaded, and which versions run."""
@@ -383,17 +435,26 @@ class Api:
 
     @contextmanager
     def _seat(self) -> Generator[int]:
-        """A seat among a bounded number of people, and how many are seated with this one."""
+        """A seat among a bounded number of people, few from one address, and how many are seated with this one.
+
+        An address is known only as long as it waits.
+        """
+        address, most = caller.get(), self._therapist.settings.per_client
         with self._door:
             if self._people >= MAX_WAITING:
                 raise BusyError("Many people are here right now. Please try again in a minute.")
+            if address and self._seated[address] >= most:
+                raise BusyError(f"{most} answers to your address are on their way. Wait for one before you ask again.")
             self._people += 1
+            self._seated[address] += 1
             people = self._people
         try:
             yield people
         finally:
             with self._door:
                 self._people -= 1
+                self._seated[address] -= 1
+                self._seated += Counter()  # drops whoever has gone
 
 
 def affordable(n: int, people: int) -> int:
@@ -403,6 +464,15 @@ def affordable(n: int, people: int) -> int:
 
 def _ends(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"
+
+
+def spoken(text: str, route: str) -> Iterator[str]:
+    """A text as it grows word by word at reading pace, whole at last; a crisis text is whole at once."""
+    ends = [found.start() for found in re.finditer(r"\s+", text)] if route != "crisis" else []
+    for end in ends:
+        yield text[:end]
+        time.sleep(SECONDS_A_WORD)
+    yield text
 
 
 def text_of(content: Any) -> str:
@@ -573,7 +643,7 @@ def _line(line: Helpline) -> Line:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    found = {"api": API_VERSION, "python": platform.python_version()}
     for package in ("therapist", *PACKAGES):
         try:
             found[package] = metadata.version(package)

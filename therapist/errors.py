@@ -4,6 +4,7 @@
     ├── SettingsError      a flag or THERAPIST_* variable cannot be used
     ├── InputError         what arrived from outside cannot be read as a message or a history
     ├── BusyError          too many people are waiting for a draft
+    ├── UnreachableError   a page elsewhere, for which the terminal was asked, does not answer
     ├── ArtefactError      weights, bank, encoder and calibration are missing or do not belong together
     └── GeneratorError     no candidate could be drafted
         ├── GeneratorTimeout     it took too long
@@ -29,6 +30,10 @@ class InputError(TherapistError):
 
 class BusyError(TherapistError):
     """Too many people are waiting for a draft; the message says so kindly."""
+
+
+class UnreachableError(TherapistError):
+    """A page elsewhere does not answer; the message names its address."""
 
 
 class ArtefactError(TherapistError):

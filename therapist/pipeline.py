@@ -77,6 +77,9 @@ class Therapist:
             self._loaded.set()
 
     def _load_reranker(self) -> None:
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()  # bars would run over what a person writes in a terminal
         self._reranker = Reranker.load()
 
     def _load_classifier(self) -> None:

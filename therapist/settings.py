@@ -47,6 +47,10 @@ class Settings:
     "Country of the helplines when the browser gives none (ISO 3166, two letters); empty for the directory."
     threads: int = 2
     "Threads for drafting, 1 to 64."
+    per_client: int = 4
+    "Replies that one address may wait for at once, 1 to 12; raise it where many people come through one address."
+    mcp: bool = False
+    "Also serve the endpoints as tools of the Model Context Protocol, at /mcp; needs `pip install 'mcp<2'`."
 
     def __post_init__(self) -> None:
         self._between("port", 0, 65535)
@@ -58,6 +62,7 @@ class Settings:
         self._between("top_p", 0.01, 1)
         self._between("timeout_s", 1, 120)
         self._between("threads", 1, 64)
+        self._between("per_client", 1, 12)
         if self.country and not (len(self.country) == 2 and self.country.isalpha()):
             raise SettingsError(
                 f"THERAPIST_COUNTRY must be a two-letter ISO 3166 code, got {self.country!r}. Try US, GB or NG."
@@ -79,10 +84,10 @@ def on_zero_gpu(environment: Mapping[str, str] | None = None) -> bool:
 
 def _convert(name: str, kind: type, text: str) -> Any:
     try:
-        return kind(text)
-    except ValueError:
+        return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+    except (ValueError, KeyError):
         default = next(f.default for f in fields(Settings) if f.name == name)
-        wanted = {"int": "a whole number", "float": "a number"}[kind.__name__]
+        wanted = {"int": "a whole number", "float": "a number", "bool": "true or false"}[kind.__name__]
         raise SettingsError(f"THERAPIST_{name.upper()} must be {wanted}, got {text!r}. Try {default}.") from None
 
 
@@ -92,24 +97,41 @@ def read(arguments: Sequence[str] = (), environment: Mapping[str, str] | None = 
     Raises:
         SettingsError: a value cannot be used, or a THERAPIST_* variable is not a setting.
     """
-    environment = os.environ if environment is None else environment
+    parser = argparse.ArgumentParser(prog=prog, description="Supportive listening, not therapy: a page and an API.")
+    add_flags(parser)
+    return chosen(parser.parse_args(list(arguments)), environment)
+
+
+def add_flags(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
+    """A flag for every setting but those named in `without`."""
     docs = _docs()
+    for f in fields(Settings):
+        if f.name not in without:
+            parser.add_argument(
+                f"--{f.name.replace('_', '-')}",
+                dest=f.name,
+                default=None,
+                metavar="X",
+                nargs="?" if isinstance(f.default, bool) else None,
+                const="true" if isinstance(f.default, bool) else None,
+                help=f"{docs[f.name]} [{'THERAPIST_' + f.name.upper()}, default {f.default!r}]".replace("%", "%%"),
+            )
+
+
+def chosen(parsed: argparse.Namespace, environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from parsed flags and THERAPIST_* variables.
+
+    Raises:
+        SettingsError: a value cannot be used, or a THERAPIST_* variable is not a setting.
+    """
+    environment = os.environ if environment is None else environment
     known = {DISCORD_TOKEN, *(f"THERAPIST_{f.name.upper()}" for f in fields(Settings))}
     if unknown := sorted(k for k in environment if k.startswith("THERAPIST_") and k not in known):
         raise SettingsError(f"{', '.join(unknown)} is no setting. Known are: {', '.join(sorted(known))}.")
-    parser = argparse.ArgumentParser(prog=prog, description="Supportive listening, not therapy: a page and an API.")
-    for f in fields(Settings):
-        parser.add_argument(
-            f"--{f.name.replace('_', '-')}",
-            dest=f.name,
-            default=None,
-            metavar="X",
-            help=f"{docs[f.name]} [{'THERAPIST_' + f.name.upper()}, default {f.default!r}]".replace("%", "%%"),
-        )
-    flags = vars(parser.parse_args(list(arguments)))
     values: dict[str, Any] = {}
     for f in fields(Settings):
-        text = flags[f.name] if flags[f.name] is not None else environment.get(f"THERAPIST_{f.name.upper()}")
+        flag = getattr(parsed, f.name, None)
+        text = flag if flag is not None else environment.get(f"THERAPIST_{f.name.upper()}")
         if text is not None:
             values[f.name] = _convert(f.name, type(f.default), text)
     return Settings(**values)

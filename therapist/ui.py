@@ -5,26 +5,37 @@ What has to work without the server (help, notice, exercises, whatever is kept o
 text, never as markup.
 """
 
+import inspect
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import wraps
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from therapist import page
-from therapist.api import MAX_CHARS, Api, checked_history, checked_language, checked_text, text_of
+from therapist import page, web
+from therapist.api import (
+    ENDPOINTS,
+    MAX_CHARS,
+    Api,
+    caller,
+    checked_history,
+    checked_language,
+    checked_text,
+    spoken,
+    text_of,
+)
 from therapist.errors import BusyError, InputError
 from therapist.pipeline import Reply, Therapist
 from therapist.text import clean
 
 log = logging.getLogger(__name__)
-SECONDS_A_WORD = 0.03
 FORGET_S = 600
 "How long a closed page can be returned to, as when a phone wakes up, before its conversation leaves the memory."
 POLICY = (
@@ -36,7 +47,6 @@ POLICY = (
 # account and no secret that a click could be stolen for.
 Leaving = dict[str, threading.Event]
 "By session: what is set when the page is closed."
-ENDPOINTS = ("chat", "respond", "rank", "assess_risk", "refer", "exercises", "exercise_step")
 NOT_SAID = ("waking", "busy", "failed")
 "Words of the page that stand in a conversation and are no part of it."
 
@@ -60,9 +70,9 @@ def _plain(postprocess: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return plain
 
 
-def build(therapist: Therapist) -> gr.Blocks:
-    """The page of a therapist, ready to launch with `launch_options`."""
-    api, leaving = Api(therapist), Leaving()
+def build(therapist: Therapist, api: Api | None = None) -> gr.Blocks:
+    """The page of a therapist, ready to launch with `launch_options`. Its `api` shares the seats with other roads."""
+    api, leaving = api or Api(therapist), Leaving()
     title = page.words(therapist.settings.language)["title"]
     with gr.Blocks(title=title, analytics_enabled=False, fill_height=True) as demo:
         _conversation(therapist, api, leaving)
@@ -163,6 +173,7 @@ def _talk(therapist: Therapist, api: Api, leaving: Leaving) -> Callable[..., Ite
         w = page.words(_language(place))
         turns = _said_turns(history)
         number = {"turn": len(turns)}  # tells the page that this is news, even where it says the same as before
+        caller.set(_address())
         try:
             if (
                 not therapist.ready
@@ -209,12 +220,8 @@ def _said_turns(history: Sequence[Any]) -> list[Any]:
 
 def _said(reply: Reply, after: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """The chosen text word by word, a crisis text at once."""
-    if reply.route != "crisis":
-        pieces = reply.text.split(" ")
-        for count in range(1, len(pieces)):
-            yield " ".join(pieces[:count]), gr.skip()
-            time.sleep(SECONDS_A_WORD)
-    yield reply.text, after
+    for text in spoken(reply.text, reply.route):
+        yield text, after if text == reply.text else gr.skip()
 
 
 def _act(after: Any, messages: list[dict], place: Any, event: gr.EventData) -> tuple[Any, ...]:
@@ -330,16 +337,31 @@ def _hand_off(api: Api) -> Callable[[dict], dict]:
 def _public(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function as an endpoint: bad input becomes a sentence, without a traceback."""
 
+    @contextmanager
+    def refusing() -> Generator[None]:
+        caller.set(_address())
+        try:
+            yield
+        except (InputError, BusyError) as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
     @wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        try:
+        with refusing():
             return function(*args, **kwargs)
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        except BusyError:
-            raise gr.Error(page.words()["busy"], print_exception=False) from None
 
-    return checked
+    @wraps(function)
+    def streamed(*args: Any, **kwargs: Any) -> Any:
+        with refusing():
+            yield from function(*args, **kwargs)
+
+    return streamed if inspect.isgeneratorfunction(function) else checked
+
+
+def _address() -> str:
+    """Who asks, as Gradio knows it during an event."""
+    request = LocalContext.request.get(None)
+    return web.address(request.headers, request.client.host if request.client else "") if request else ""
 
 
 def _forget_later(demo: gr.Blocks, leaving: Leaving) -> Callable[[gr.Request], None]:
