@@ -9,15 +9,21 @@ import pytest
 from therapist import protocol
 from therapist.conversation import assistant, user
 from therapist.protocol import checkin_text, crisis_text, disclosure, written_answer
+from therapist.referral import helplines
 from therapist.risk import Risk
 
 FROZEN = {
+    "ru/protocol.json": "7222aca1c6067542bd28b691d3aaaff23cbdbabec6d4da81166779ad1fd894b7",
+    "tr/protocol.json": "8c7923f2bb2111dd484ee28cabc293795c886560d7756df55eb319b88f7f087d",
     "en/protocol.json": "fabef6a0a9bbb8f5feaf23ce7a742071e85440631ceb198ae6dce8e57000a688",
     "es/protocol.json": "693eadd9992de85f2a986dc5d482781ca278ed3998dd1215f9c2833632d65ecb",
     "de/protocol.json": "1f74b9b222031a6aec74037445359620b73e0e67287e26bacf8f7d67a5d70091",
     "fr/protocol.json": "1e32cb8d08ee82d104e17f2e27c5bdbb12c4ed418a2912e2036658f59c012318",
     "it/protocol.json": "35707782dcb5dd12b919990aaa7659c8eef6f3d18db90f2450f8a2da661ca8d0",
     "nl/protocol.json": "a29f95a610f5ae018c0a1ce28a2472ef1da51ddd88f0f5c9b6ba7ee5ea637ebf",
+    "ar/protocol.json": "a6c0cfee4f054ed110714cfb6b1960d666d1048d5a0f4232ab2940d6c648464e",
+    "hi/protocol.json": "d65dcd5e79d8e11082397897525aab00eda908baa49aee8d74c918b9c1a50247",
+    "zh/protocol.json": "d73cd35d371d5e69e6bcc1b1a96aaadc9f67a1e998fd1576f57f45f8c8a34a40",
     "en/referral.json": "9ba240d83e6a4a2b60cd783af2742dd68f6163dfe56eb59b25e0b588754afa3d",
     "helplines.json": "b8e95d037d2e1f852d5c929f2dccbfdebcedefb60134f33ad0ca669de811e9c9",
 }
@@ -102,6 +108,83 @@ def test_every_language_has_the_blocks_and_the_places_of_the_english_texts(langu
         assert places(own[key]) == places(english[key]), key
     for kind in english["crisis"]:
         assert len(own["crisis"][kind]["ask"]) == len(english["crisis"][kind]["ask"]) >= 3
+
+
+SCRIPTS = {"ar": r"[\u0600-\u06ff]", "hi": r"[\u0900-\u097f]", "zh": r"[\u4e00-\u9fff]"}
+"Languages that are not written in Latin letters."
+QUESTION_MARKS = "?\u061f\uff1f"
+
+
+def blocks_of(value):
+    """Every text of a language's file that a person may read."""
+    if isinstance(value, dict):
+        return [b for k, v in value.items() if k not in ("about", "imminent") for b in blocks_of(v)]
+    return [b for v in value for b in blocks_of(v)] if isinstance(value, list) else [value]
+
+
+@pytest.mark.parametrize(("language", "script"), SCRIPTS.items())
+def test_other_scripts_hold_no_latin_letters(language, script):
+    own = json.loads((protocol.DATA / language / "protocol.json").read_text(encoding="utf-8"))
+    for block in blocks_of(own):
+        shown = re.sub(r"{\w+}", "", block)
+        assert not re.search(r"[A-Za-z]", shown), block
+        assert re.search(script, shown) or not any(c.isalpha() for c in shown), block
+
+
+@pytest.mark.parametrize("language", SCRIPTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_crisis_answers_in_other_scripts_hold_everything_and_grow_shorter(kind, language):
+    texts = said(kind, 4, country="IN", language=language)
+    own = json.loads((protocol.DATA / language / "protocol.json").read_text(encoding="utf-8"))
+    assert sum(texts[0].count(mark) for mark in QUESTION_MARKS) >= 2
+    assert "112" in texts[0]
+    assert protocol.line(own, helplines("IN", kind)) in texts[0]
+    for step, text in enumerate(texts):
+        assert own["crisis"][kind]["ask"][step] in text
+        assert own["program"][step] in text
+        assert own["people"][step] in text
+        assert "{" not in text
+    assert len(texts[3]) < len(texts[0])
+
+
+def test_numbers_in_a_text_from_right_to_left_keep_their_order():
+    """Without isolation "116 123" is drawn as "123 116" between Arabic words."""
+    text = said("suicide", 1, country="GB", language="ar")[0]
+    assert "\u2066116 123\u2069" in text
+    assert "\u2066999 or 112\u2069" in text
+    for block in blocks_of(json.loads((protocol.DATA / "ar" / "protocol.json").read_text(encoding="utf-8"))):
+        assert len(re.findall("[\u2066\u2068]", block)) == block.count("\u2069")
+        assert block.count("{emergency}") == block.count("\u2066{emergency}\u2069")
+
+
+@pytest.mark.parametrize(
+    ("language", "now", "later"),
+    [
+        ("ar", "سأقتل نفسي الليلة", "أريد أن أموت"),
+        ("ar", "أنا فوق الجسر", "لا أريد أن أعيش"),
+        ("ar", "أخذت كل الحبوب", "جسمي يؤلمني وأريد الموت"),
+        ("ar", "والسكين في يدي", "لا أريد الحياة"),
+        ("hi", "मैं आज रात अपनी जान दूँगा", "मैं मरना चाहती हूँ"),
+        ("hi", "मैंने ज़हर ले लिया", "जीना नहीं चाहता"),
+        ("hi", "मैं छत पर हूँ", "बरसात हो रही है, मैं मरना चाहता हूँ"),
+        ("hi", "aaj sab khatam", "ज़िंदगी खत्म करना चाहती हूँ"),
+        ("zh", "我今晚就去死", "我想死"),
+        ("zh", "我站在天台上", "活不下去了"),
+        ("zh", "我把安眠药都吞了", "我不想活了"),
+        ("zh", "我已经写好了遗书。", "死了算了"),
+    ],
+)
+def test_danger_now_is_seen_in_other_scripts(language, now, later):
+    """Chinese parts no words, and Arabic joins "and" and "the" to them."""
+
+    def answer(statement):
+        return crisis_text(Risk("crisis", "suicide", ()), country="CN", language=language, history=[],
+                           statement=statement)  # fmt: skip
+
+    assert answer(now) != answer(later)
+    own = json.loads((protocol.DATA / language / "protocol.json").read_text(encoding="utf-8"))
+    assert own["now"]["suicide"][0].split("{emergency}")[0] in answer(now)
+    assert own["calm"][0].split("{emergency}")[0] in answer(later)
 
 
 def test_a_language_without_texts_gets_english_with_the_country_of_the_person():
@@ -189,6 +272,9 @@ def test_the_disclosure_says_what_this_is_and_is_not():
     for language, program, nothing in (
         ("en", "computer program", "not a therapist"),
         ("es", "programa", "ni un terapeuta"),
+        ("ar", "برنامج حاسوب", "ولا معالجًا نفسيًا"),
+        ("hi", "कंप्यूटर प्रोग्राम", "न थेरेपिस्ट"),
+        ("zh", "电脑程序", "也不是心理治疗师"),
     ):
         assert program in disclosure(language)
         assert nothing in disclosure(language)

@@ -45,8 +45,8 @@ def test_the_probabilities_are_those_of_the_trained_model(therapist):
         assert dangerous > 0.5 > calm
 
 
-def test_meaning_is_asked_of_english_only():
-    assert reader(DANGER, meaning=True) == "both" and reader(DANGER, meaning=False) == "spelling"
+def test_meaning_counts_for_english_otherwise_than_for_other_languages():
+    assert reader(DANGER, meaning=True) == "english" and reader(DANGER, meaning=False) == "spelling"
     assert reader("Ich habe alles genommen und möchte nicht mehr aufwachen.", meaning=True) == "foreign"
     assert reader("不想醒", meaning=True) == "foreign"
 

@@ -100,3 +100,8 @@ def test_long_texts_do_not_hold_it_up(piece):
     started = time.process_time()
     vet(piece * (20_000 // len(piece)), STATEMENT * 20)
     assert time.process_time() - started < 1
+
+
+def test_a_reply_that_goes_round_in_a_circle_is_broken():
+    assert "broken" in vet("You drive the night bus, and you drive the night bus.", "I drive the night bus.")
+    assert not vet("Part of you wants to go, and part of you wants to stay.", "I can't decide whether to go.")

@@ -13,7 +13,7 @@ from pathlib import Path
 from therapist.text import words
 
 FILE = Path(__file__).parent / "data" / "en" / "clauses.json"
-LENGTH = (3, 18)
+LENGTH = (2, 18)
 "Words of a clause that is said back; shorter says nothing, longer is an echo."
 TWICE, FREE = 2, 0.25
 SENTENCE_END = re.compile(r"(?<=[.!?\n])\s+")

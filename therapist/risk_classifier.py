@@ -34,14 +34,13 @@ def reading(statement: str, history: Sequence[Message]) -> str:
 
 
 def reader(text: str, meaning: bool) -> str:
-    """Who reads a text: `both` readers, or only `spelling`; in another language than English `foreign` spelling alone.
+    """What weighs the evidence on a text: `english` or `foreign` for both readers, `spelling` where there is only one.
 
-    The encoder has learned English, and what it makes of other languages is noise.
+    The encoder has learned to read English, so elsewhere its word counts for less.
     """
     letters = [c for c in text if c.isalpha()]
-    if written_in(text) not in (None, "en") or sum(c < "\u0250" for c in letters) < len(letters) / 2:
-        return "foreign"
-    return "both" if meaning else "spelling"
+    foreign = written_in(text) not in (None, "en") or sum(c < "\u0250" for c in letters) < len(letters) / 2
+    return "spelling" if not meaning else "foreign" if foreign else "english"
 
 
 class RiskClassifier:
@@ -87,7 +86,7 @@ class RiskClassifier:
         import math
 
         weighed = self._about[reader(text, len(seen) > 2)][level]
-        used = zip(weighed["weights"], seen[: len(weighed["weights"])], strict=True)
+        used = zip(weighed["weights"], seen, strict=True)
         return 1 / (1 + math.exp(-sum(w * float(x) for w, x in used) - weighed["bias"]))
 
     def assess(self, statement: str, history: Sequence[Message] = ()) -> Risk:

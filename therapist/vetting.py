@@ -74,6 +74,7 @@ def _form(text: str, plain: str) -> list[str]:
         or len(_FOREIGN.findall(text)) > 2
         or "\ufffd" in text
         or _REPEATED.search(plain[:600])
+        or _goes_round(plain)
     )
     checks = (
         ("broken", broken),
@@ -83,6 +84,13 @@ def _form(text: str, plain: str) -> list[str]:
         ("greeting-only", _only_greets(text)),
     )
     return [code for code, found in checks if found]
+
+
+def _goes_round(plain: str) -> bool:
+    """Four words that come back: "You drive the bus, and you drive the bus". Two parts of somebody may want alike."""
+    said = plain.replace("part of you", "").split()
+    runs = [tuple(said[i : i + 4]) for i in range(len(said) - 3) if said[i] in ("you", "your")]
+    return len(runs) != len(set(runs))
 
 
 def _only_greets(text: str) -> bool:
