@@ -19,7 +19,7 @@ from discord_server import BOT, EPHEMERAL, OPEN_CHANNEL, PRIVATE_THREAD, TOKEN, 
 from therapist.__main__ import main
 from therapist.discord_bot.memory import IDLE_SECONDS, MAX_PEOPLE, PER_MINUTE, Exchange, Memory
 from therapist.discord_bot.words import country_named, lines_text, parts, words
-from therapist.exercises import exercises
+from therapist.exercises import closing, exercises
 from therapist.risk import assess
 
 LONELY = "I feel lonely since I moved here."
@@ -235,8 +235,20 @@ def test_the_last_step_of_an_exercise_ends_it(server):
     shown = lee.uses("ground").shown()
     for step in (*ground.steps[1:], None):
         lee.presses(shown, "Next")
-        server.wait(lambda s=step: (s.say if s else "Well done") in shown.content)
+        server.wait(lambda s=step: (s.say if s else closing()) in shown.content)
     assert set(shown.buttons) == {words()["buttons"]["again"], HELP}
+
+
+def test_a_step_without_a_time_waits_for_the_person_and_lists_what_to_choose_from(server):
+    lee = server.person("Lee")
+    values = next(e for e in exercises() if e.id == "values")
+    shown = lee.uses("write", exercise=values.id).shown()
+    assert all(f"- {choice}" in shown.content for choice in values.steps[0].choices)
+    assert values.note in shown.content and words()["exercise"]["own_pace"] in shown.content
+    lee.presses(shown, "Next")
+    server.wait(lambda: values.steps[1].say in shown.content)
+    assert values.note not in shown.content
+    lee.presses(shown, "Leave")
 
 
 def test_who_asks_for_an_exercise_in_words_gets_a_button_that_starts_it(server):

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from conftest import running_app
 
-from therapist.exercises import Exercise, Step, exercises
+from therapist.__main__ import ROOMS
+from therapist.exercises import Exercise, Step, closing, exercises
 from therapist.ranking import listed
 from therapist.terminal import pace
 
@@ -87,13 +88,13 @@ def at_terminal(*arguments: str, home: Path | None = None) -> Iterator[Terminal]
 def test_without_a_command_help_is_shown():
     shown = run()
     assert shown.returncode == 0
-    assert all(f"python -m therapist {name}" in shown.stdout for name in ("chat", "rank", "contract"))
+    assert all(f"python -m therapist {name}" in shown.stdout for name in ROOMS)
 
 
 @pytest.mark.parametrize(
     ("arguments", "said", "code", "sentence"),
     [
-        (["sing"], "", 2, "There is no command 'sing'. There are: chat, rank, contract."),
+        (["sing"], "", 2, f"There is no command 'sing'. There are: {', '.join(ROOMS)}."),
         (["chat", "--n", "0"], "hey", 2, "THERAPIST_N must be 1 to 16"),
         (["chat", "--colour"], "hey", 2, "unrecognized arguments: --colour"),
         (["chat", "--once"], "", 1, "message is empty"),
@@ -169,6 +170,18 @@ def test_a_talk_in_a_terminal(app_url, tmp_path):
     assert list(tmp_path.rglob("*")) == [], "nothing is written, not even a history"
 
 
+def test_a_step_without_a_time_waits_for_enter_and_ctrl_d_stops_the_exercise_but_not_the_talk():
+    with at_terminal() as terminal:
+        terminal.type("/exercise worry-time\n")
+        for _ in range(2):
+            terminal.read(r"goes on\) ")
+            terminal.type("The rent.\n")
+        assert "- Yes, but not now" in terminal.read(r"goes on\) ")
+        terminal.type("\x04")
+        terminal.read(r"Stopped\.\s+you> ")
+        assert "findahelpline.com" in terminal.say("/lines")
+
+
 def test_ctrl_c_stops_an_exercise_but_not_the_talk_and_at_the_prompt_it_ends():
     with at_terminal() as terminal:
         terminal.type("/exercise box\n")
@@ -208,7 +221,7 @@ def test_what_a_person_writes_in_an_exercise_is_searched_for_danger(capsys):
     answers = iter(["It rained", CRISIS])
     found = pace(written, at_risk=lambda text: "kill" in text, ask=lambda _: next(answers))
     assert found == CRISIS
-    assert "Well done" not in capsys.readouterr().out
+    assert closing() not in capsys.readouterr().out
 
 
 def test_a_ranking_in_words_names_what_was_said_and_hides_no_control_character():

@@ -75,10 +75,14 @@ def test_one_address_cannot_take_every_seat_and_danger_is_answered_all_the_same(
 
 def test_one_address_cannot_take_every_seat_by_the_client_of_gradio_either(app_url):
     client = Client(app_url, verbose=False, headers={"X-Forwarded-For": "9.9.9.9"})
-    jobs = [client.submit(f"My friend {i} forgot me.", n=16, api_name="/respond") for i in range(10)]
-    found = [job.exception(240) for job in jobs]
-    assert any(isinstance(e, AppError) and "4 answers to your address" in str(e) for e in found)
-    assert sum(e is None for e in found) >= 4
+    found: list[BaseException | None] = []
+    while not any(found) and len(found) < 40:  # a machine that is busy may let them in one after another
+        jobs = [client.submit(f"My friend {i} forgot me.", n=16, api_name="/respond") for i in range(10)]
+        found += [job.exception(240) for job in jobs]
+    refused = [e for e in found if e]
+    assert refused, "nobody was refused"
+    assert all(isinstance(e, AppError) and "4 answers to your address" in str(e) for e in refused), refused
+    assert len(found) - len(refused) >= 4
 
 
 def test_a_seat_is_given_back_and_no_address_is_kept():
@@ -89,8 +93,9 @@ def test_a_seat_is_given_back_and_no_address_is_kept():
     assert not api._seated
     with api._seat():
         caller.set("5.6.7.8")
-        with api._share("5.6.7.8"):
-            assert set(api._seated) == {"1.2.3.4", "5.6.7.8"}
+        with api._seat() as people:
+            assert set(api._seated) == {"1.2.3.4", "5.6.7.8"} and people == 2
+    assert not api._seated
     caller.set("")
 
 

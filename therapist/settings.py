@@ -62,7 +62,7 @@ class Settings:
         self._between("top_p", 0.01, 1)
         self._between("timeout_s", 1, 120)
         self._between("threads", 1, 64)
-        self._between("per_client", 1, 12)
+        self._between("per_client", 1, 40)
         if self.country and not (len(self.country) == 2 and self.country.isalpha()):
             raise SettingsError(
                 f"THERAPIST_COUNTRY must be a two-letter ISO 3166 code, got {self.country!r}. Try US, GB or NG."

@@ -94,7 +94,7 @@ class Talk:
                 return 0
             try:
                 self._react(typed)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, EOFError):
                 show("", words()["stopped"])
 
     def _react(self, typed: str) -> None:
@@ -196,11 +196,11 @@ def pace(
         What the person wrote in a step, if it showed risk: the exercise ends there, and an answer is due. Else "".
     """
     w = words()["exercise"]
-    show(w["begin"].format(exercise.name), getattr(exercise, "note", ""))
+    show(w["begin"].format(exercise.name), exercise.note)
     for number, (_, step) in enumerate(exercises.walk(exercise)):
         if exercise.rounds > 1 and number % len(exercise.steps) == 0:
             show("", w["round"].format(number // len(exercise.steps) + 1, exercise.rounds))
-        show(step.say, *getattr(step, "choices", ()))
+        show(step.say, *(f"- {choice}" for choice in step.choices))
         if not step.seconds:
             if (typed := ask(w["enter"]).strip()) and at_risk(typed):
                 return typed
@@ -209,7 +209,7 @@ def pace(
             print(f" {second}" if exercise.kind == "breathing" else ".", end="", flush=True)
             sleep(1)
         print()
-    show("", w["done"])
+    show("", exercises.closing())
     return ""
 
 

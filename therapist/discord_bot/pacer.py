@@ -6,7 +6,7 @@ import discord
 
 from therapist.discord_bot import buttons
 from therapist.discord_bot.words import parts, words
-from therapist.exercises import Exercise, Step, exercises, walk
+from therapist.exercises import Exercise, Step, closing, exercises, walk
 
 LEAST_SECONDS = 2.0
 "Between two edits of the message: Discord allows about one a second."
@@ -24,14 +24,9 @@ def card(exercise: Exercise, number: int) -> str:
     step: Step = taken[number][1]
     counted = " · ".join(str(n) for n in range(step.seconds, 0, -1))
     pace = counted if step.seconds <= COUNTED_SECONDS else said["about"].format(step.seconds)
-    # A catalogue may say for whom an exercise does not fit, and give choices to a step.
-    note = getattr(exercise, "note", "") if number == 0 else ""
-    rows = [
-        said["say"].format(step.say),
-        *(f"- {choice}" for choice in getattr(step, "choices", ())),
-        pace or said["own_pace"],
-        note,
-    ]
+    choices = [f"- {choice}" for choice in step.choices]
+    note = exercise.note if number == 0 else ""
+    rows = [said["say"].format(step.say), *choices, pace or said["own_pace"], note]
     place = said["step"].format(name=exercise.name, number=number + 1, count=len(taken))
     return parts("\n".join([place, "", *(row for row in rows if row)]))[0]
 
@@ -91,7 +86,8 @@ async def _run(interaction: discord.Interaction, exercise: Exercise, steps: list
 
 def _done(exercise: Exercise) -> tuple[str, discord.ui.View]:
     again = buttons.Press("go", f"{exercise.id}:0", words()["buttons"]["again"])
-    return words()["exercise"]["done"].format(name=exercise.name), buttons.row(again, buttons.Press("help"))
+    text = words()["exercise"]["done"].format(name=exercise.name, closing=closing())
+    return text, buttons.row(again, buttons.Press("help"))
 
 
 async def _show(interaction: discord.Interaction, text: str, view: discord.ui.View | None, *, fresh: bool) -> None:
