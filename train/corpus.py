@@ -71,6 +71,13 @@ def judged(split: Split | None = None) -> list[dict]:
     return [row for row in found if split is None or splits().get(row["entry"], "train") == split]
 
 
+def said(split: Split = "train") -> Iterator[list[Message]]:
+    """Conversations that end in a draft of our own that a judge would say."""
+    for row in judged(split):
+        if row["judgement"] == "say":
+            yield [*row["history"], user(row["statement"]), assistant(row["reply"])]
+
+
 def risk(split: Split | None = None) -> list[dict]:
     """Risk sentences of a split."""
     return [row for row in lines(FOLDER / "risk.jsonl") if split is None or splits().get(row["id"], "train") == split]

@@ -19,6 +19,7 @@ READERS = {
     "turned": turned.turned,
     "turned-corpus": turned.turned_corpus,
     "corpus": corpus.conversations,
+    "said": corpus.said,
 }
 "Reader of a recipe's source to the function that yields its conversations."
 VALIDATION_SHARE = 0.01
