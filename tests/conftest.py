@@ -35,7 +35,7 @@ def therapist():
     """The library with its real models, loaded once."""
     from therapist import Settings, Therapist
 
-    loaded = Therapist(Settings())
+    loaded = Therapist(Settings(timeout_s=120))
     loaded.load()
     assert not loaded.limited, loaded.limited
     return loaded

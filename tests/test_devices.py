@@ -11,6 +11,7 @@ from conftest import ROOT, running_app
 from gradio_client import Client
 
 from therapist import devices
+from therapist.conversation import CHAT_TEMPLATE
 from therapist.generators import EMBEDDED_FOLDER
 from therapist.settings import on_zero_gpu
 
@@ -52,15 +53,20 @@ def zero_gpu(monkeypatch, tmp_path) -> Iterator[list[str]]:
 
 CUDA = f"""import runpy, sys
 import torch
-if torch.version.cuda is None:  # a build for processors lacks two names at which spaces looks
-    torch.version.cuda, torch._C._cuda_init = "12.8", lambda: None
+if torch.version.cuda is None:  # a build for processors lacks three names at which spaces looks
+    torch.version.cuda, torch._C._cuda_init, torch.cuda._is_in_bad_fork = "12.8", lambda: None, bool
 sys.path[0] = {str(ROOT)!r}
 runpy.run_path({str(ROOT / "app.py")!r}, run_name="__main__")
 """
 
 
+OTHER_TEMPLATE = CHAT_TEMPLATE + " "
+"Of a model of others, which transformers runs: the fast path asks for no GPU."
+
+
 def test_a_spent_quota_costs_drafts_and_nothing_else(zero_gpu, tmp_path):
     shutil.copytree(EMBEDDED_FOLDER, tmp_path / "mine")
+    (tmp_path / "mine/chat_template.jinja").write_text(OTHER_TEMPLATE, encoding="utf-8")
     (tmp_path / "app.py").write_text(CUDA, encoding="utf-8")
     with running_app(tmp_path / "log", "--model", str(tmp_path / "mine"), ready=True, folder=tmp_path) as url:
         assert zero_gpu == ["/startup-report"], "ZeroGPU ends an app that does not report a function for its GPU"

@@ -14,6 +14,8 @@ from therapist.generators import EndpointGenerator, FastGenerator, LocalGenerato
 from therapist.settings import Settings
 from therapist.spending import HOUR_S, Spending
 
+PATIENCE_S, HELD_S = 1, 30
+"How long the app waits for a server that never ends, and how long such a server holds it: in between is a loaded machine."
 SECRET = "my sister Marigold moved to Lisbon"
 
 
@@ -39,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.bodies.append(body)
         mood = self.server.mood
         if mood == "hangs":
-            time.sleep(5)
+            time.sleep(HELD_S)
         if mood == "refuses n" and body["n"] > 1:
             return self._send(400, b'{"error": "n must be 1"}')
         if mood == "drips":
@@ -59,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _drip(self) -> None:
         self._send(200, b" ", length=1000)
-        for _ in range(12):
+        for _ in range(round(HELD_S / 0.4)):
             time.sleep(0.4)
             with suppress(OSError):
                 self.wfile.write(b" ")
@@ -92,7 +94,7 @@ def server():
 
 
 def ask(url: str, n: int = 4, **settings) -> list[str]:
-    return EndpointGenerator(Settings(base_url=url, timeout_s=2, **settings)).generate([user(SECRET)], n, seed=1)
+    return EndpointGenerator(Settings(base_url=url, **settings)).generate([user(SECRET)], n, seed=1)
 
 
 def test_a_server_that_honours_n_is_asked_once(server):
@@ -109,7 +111,7 @@ def test_a_server_that_ignores_n_is_asked_again_until_n_replies_are_there(server
 
 def test_a_server_that_refuses_n_is_asked_one_by_one_from_then_on(server):
     s = server("refuses n")
-    generator = EndpointGenerator(Settings(base_url=s.url, timeout_s=2))
+    generator = EndpointGenerator(Settings(base_url=s.url))
     assert [len(generator.generate([user(SECRET)], 4)) for _ in range(2)] == [4, 4]
     assert [b["n"] for b in s.bodies] == [4, *[1] * 8]
 
@@ -122,7 +124,7 @@ def test_a_reply_costs_at_most_the_requests_that_the_settings_allow(server):
 
 def test_an_hour_costs_at_most_the_tokens_that_the_settings_allow(server):
     s = server("honours n")
-    generator = EndpointGenerator(Settings(base_url=s.url, timeout_s=2, hourly_tokens=1000))
+    generator = EndpointGenerator(Settings(base_url=s.url, hourly_tokens=1000))
     allowed = 0
     with pytest.raises(EndpointError, match="THERAPIST_HOURLY_TOKENS 1,000 are spent"):
         while allowed < 20:
@@ -141,7 +143,7 @@ def test_what_was_spent_an_hour_ago_counts_no_more(monkeypatch):
 
 def test_a_refused_request_costs_nothing(server):
     s = server("429")
-    generator = EndpointGenerator(Settings(base_url=s.url, timeout_s=2, hourly_tokens=600))
+    generator = EndpointGenerator(Settings(base_url=s.url, hourly_tokens=600))
     for _ in range(5):
         with pytest.raises(EndpointError, match="429"):
             generator.generate([user(SECRET)], 1)
@@ -165,8 +167,8 @@ def test_a_talk_that_outgrows_a_servers_window_is_sent_from_its_newest_turns(ser
 def test_a_server_that_answers_drop_by_drop_is_given_up_in_time(server):
     started = time.monotonic()
     with pytest.raises(GeneratorTimeout):
-        ask(server("drips").url, n=1)
-    assert time.monotonic() - started < 4
+        ask(server("drips").url, n=1, timeout_s=PATIENCE_S)
+    assert time.monotonic() - started < HELD_S / 2
 
 
 def test_the_address_works_with_and_without_v1(server):
@@ -202,8 +204,8 @@ def test_a_failing_server_gives_one_clear_line_without_the_persons_words(server,
 def test_a_server_that_hangs_is_given_up_in_time(server):
     started = time.monotonic()
     with pytest.raises(GeneratorTimeout):
-        ask(server("hangs").url)
-    assert time.monotonic() - started < 4
+        ask(server("hangs").url, timeout_s=PATIENCE_S)
+    assert time.monotonic() - started < HELD_S / 2
 
 
 def test_a_dead_server_says_that_it_could_not_be_reached():
@@ -213,7 +215,7 @@ def test_a_dead_server_says_that_it_could_not_be_reached():
 
 @pytest.fixture(scope="module")
 def embedded() -> FastGenerator:
-    generator = from_settings(Settings())
+    generator = from_settings(Settings(timeout_s=120))
     assert isinstance(generator, FastGenerator)
     return generator
 

@@ -6,6 +6,7 @@ import pytest
 
 from therapist import Settings, Therapist
 from therapist.conversation import assistant, user
+from therapist.risk import Risk
 
 SEED_STATEMENT = (
     "I have so many issues to address I have a history of sexual abuse I'm a breast cancer survivor and I am a lifetime "
@@ -166,3 +167,12 @@ def test_who_writes_another_language_is_told_what_the_model_can_do(therapist, dr
     generator = drafting("You said something, and it stays with you.")
     reply = therapist.respond(statement)
     assert reply.route == "clarify" and said in reply.text and not generator.calls
+
+
+def test_who_is_asked_about_safety_in_another_language_meets_no_draft_about_words_that_the_model_cannot_read(
+    therapist, drafting
+):
+    generator = drafting("You said something, and it stays with you.")
+    statement = "Ohne mich wären alle besser dran, ich bin für alle nur eine Last."
+    reply = therapist.respond(statement, risk=Risk("concern", "suicide", ()))
+    assert reply.route == "reply" and "?" in reply.text and not generator.calls

@@ -11,7 +11,7 @@ import json, os, sys
 from therapist import Settings, Therapist
 from therapist.conversation import assistant, user
 
-therapist = Therapist(Settings())
+therapist = Therapist(Settings(timeout_s=120))
 therapist.load()
 therapist.respond("My cat is ill and I can't concentrate.", seed=1)  # what libraries set up on first use is done now
 

@@ -13,17 +13,19 @@ from therapist.referral import helplines
 from therapist.risk import Risk
 
 FROZEN = {
-    "ru/protocol.json": "7222aca1c6067542bd28b691d3aaaff23cbdbabec6d4da81166779ad1fd894b7",
-    "tr/protocol.json": "8c7923f2bb2111dd484ee28cabc293795c886560d7756df55eb319b88f7f087d",
+    "ru/protocol.json": "e3f793b25c6ac78bd017cd721a09d9d3a414d0bd7390562a453a104a551e5ee7",
+    "tr/protocol.json": "8ca6fa2ac49c363d98ed0f4a740632036dbcd9047edd3e63ba68d1c4a198bd94",
     "en/protocol.json": "fabef6a0a9bbb8f5feaf23ce7a742071e85440631ceb198ae6dce8e57000a688",
-    "es/protocol.json": "693eadd9992de85f2a986dc5d482781ca278ed3998dd1215f9c2833632d65ecb",
+    "es/protocol.json": "30e795368495fe52dc1b93a0d9c179dff0ff5c23940193a26de7fd8f6d1e2696",
     "de/protocol.json": "1f74b9b222031a6aec74037445359620b73e0e67287e26bacf8f7d67a5d70091",
     "fr/protocol.json": "1e32cb8d08ee82d104e17f2e27c5bdbb12c4ed418a2912e2036658f59c012318",
     "it/protocol.json": "35707782dcb5dd12b919990aaa7659c8eef6f3d18db90f2450f8a2da661ca8d0",
     "nl/protocol.json": "a29f95a610f5ae018c0a1ce28a2472ef1da51ddd88f0f5c9b6ba7ee5ea637ebf",
-    "ar/protocol.json": "a6c0cfee4f054ed110714cfb6b1960d666d1048d5a0f4232ab2940d6c648464e",
-    "hi/protocol.json": "d65dcd5e79d8e11082397897525aab00eda908baa49aee8d74c918b9c1a50247",
-    "zh/protocol.json": "d73cd35d371d5e69e6bcc1b1a96aaadc9f67a1e998fd1576f57f45f8c8a34a40",
+    "ar/protocol.json": "d286b6a4f336721a798c77ad1635bbc57d651d91b9f35662583724b1e071c77b",
+    "hi/protocol.json": "d3de4770c6303523ef499754ed6f6f707c462741ded2fab6e02aae9590c826ca",
+    "zh/protocol.json": "3021ebc23d7b5b95ecbcdba6306ca9dc35edf4e5f227e47c06fc0cb375150e7b",
+    "pt/protocol.json": "797a14f4dbf809c214d2c9a2f44e8f1e9af764a39bdda4f5d6cb96027ab97373",
+    "pl/protocol.json": "e9ce83dc77232c0d3315dd9e0b72056d93ed509c9457f7c4d429077d2a85e0e4",
     "en/referral.json": "9ba240d83e6a4a2b60cd783af2742dd68f6163dfe56eb59b25e0b588754afa3d",
     "helplines.json": "b8e95d037d2e1f852d5c929f2dccbfdebcedefb60134f33ad0ca669de811e9c9",
 }

@@ -21,6 +21,7 @@ from conftest import ROOT, Visit, await_health, free_port
 from therapist import Settings, Therapist
 from therapist.conversation import assistant, user
 from therapist.generators import EMBEDDED_FOLDER, EndpointGenerator
+from therapist.page import NOTICE_VERSION
 
 STATEMENT = "I lost my job on Friday and I have not told my wife."
 
@@ -224,10 +225,15 @@ def visitor(address: str) -> httpx.Client:
     return httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=200)
 
 
+def served(url: str) -> str:
+    """The page; its words arrive inside Gradio's settings, where a quotation mark has a stroke before it."""
+    return httpx.get(url, timeout=60).text.replace('\\"', '"')
+
+
 def test_the_page_says_that_words_go_to_the_server_that_the_operator_names(layout):
-    page = httpx.get(layout.url).text
+    page = served(layout.url)
     assert "Your words go to another server" in page and "goes to nobody else" not in page
-    assert "Nobody reads along" not in page and '"version":"1-remote"' in page
+    assert "Nobody reads along" not in page and f'"version":"{NOTICE_VERSION}-remote"' in page
 
 
 def test_a_talk_goes_on_when_the_replica_that_held_it_dies(layout, browser):
@@ -243,7 +249,7 @@ def test_a_talk_goes_on_when_the_replica_that_held_it_dies(layout, browser):
     ids[before["127.0.0.1"]].process.kill()
 
     assert {layout.behind(address) for address in addresses} == set(before.values()) - {before["127.0.0.1"]}
-    for address in addresses[:8]:
+    for address in addresses[:4]:
         assert layout.call(address, {"message": "I dread Monday.", "history": told})["text"]
     talk.say("I am still here and I can't stop crying.")
     assert talk.answer(2)
@@ -284,5 +290,5 @@ BRIEF = "import http.server, sys; http.server.test(http.server.SimpleHTTPRequest
 
 
 def test_the_page_that_drafts_here_promises_what_it_keeps(app_url):
-    page = httpx.get(app_url).text
-    assert "goes to nobody else" in page and '"version":"1"' in page
+    page = served(app_url)
+    assert "goes to nobody else" in page and f'"version":"{NOTICE_VERSION}"' in page

@@ -64,6 +64,7 @@ def command(hub: FakeHub, cache: Path, *arguments: str, token: str = "hf_fake") 
         "HF_ENDPOINT": hub.url,
         "HF_HOME": str(cache),
         "HF_TOKEN": token,
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # a failure is shown with what was said
         "THERAPIST_API_KEY": "k",
     }
     return subprocess.run(
@@ -200,7 +201,7 @@ def test_a_space_that_is_there_already_is_renewed_not_created(hub, api, small, r
 def test_a_build_that_fails_is_told_with_its_log_and_what_ran_is_put_back(hub, api, small, ran_before, stage):
     hub.build = lambda space: ["BUILDING", stage if len(space.order) == 2 else "RUNNING"]
     with pytest.raises(DeployError) as error:
-        deploy.deploy(Order(NAME, timeout_s=5), api, small, say=lambda _: None)
+        deploy.deploy(Order(NAME, timeout_s=60), api, small, say=lambda _: None)
     said = str(error.value)
     assert stage in said and "No matching distribution found for torch==99" in said
     assert "put back to what ran before" in said and "is RUNNING" in said
@@ -218,13 +219,13 @@ def test_the_state_of_the_one_before_is_not_taken_for_the_new_one(hub, api, smal
     """Just after a commit the Hub may still show that the old one runs."""
     hub.build = lambda space: ["RUNNING of what ran", "RUNNING of what ran", "BUILDING", "BUILD_ERROR"]
     with pytest.raises(DeployError, match="BUILD_ERROR"):
-        deploy.deploy(Order(NAME, timeout_s=5), api, small, say=lambda _: None)
+        deploy.deploy(Order(NAME, timeout_s=60), api, small, say=lambda _: None)
 
 
 def test_a_first_build_that_fails_is_left_to_be_looked_at(hub, api, small):
     hub.build = lambda space: ["BUILD_ERROR"]
     with pytest.raises(DeployError, match="left as it is"):
-        deploy.deploy(Order(NAME, timeout_s=5), api, small, say=lambda _: None)
+        deploy.deploy(Order(NAME, timeout_s=60), api, small, say=lambda _: None)
     assert len(hub.spaces[NAME].order) == 2
 
 

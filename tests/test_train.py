@@ -3,6 +3,7 @@
 import json
 import lzma
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ pytest.importorskip("accelerate", reason="training needs train/requirements.txt"
 
 from train import sources
 from train.recipe import RecipeError, load
+
+pytestmark = pytest.mark.timeout(900)  # the toy road takes a minute of a processor, which it may have to share
 
 
 def test_a_greeting_teaches_nothing_and_is_left_out():
@@ -84,7 +87,7 @@ def walked(root, data, tmp_path_factory):
     first.send_signal(signal.SIGKILL)
     first.communicate()
     second = walk(root, data, out)
-    text, _ = second.communicate(timeout=280)
+    text, _ = second.communicate(timeout=600)
     assert second.returncode == 0, text[-3000:]
     return out
 
@@ -105,6 +108,16 @@ def test_the_trained_model_drafts_through_the_same_generator_as_the_app(walked):
         [user("Hello.")], 2, seed=1
     )
     assert len(drafts) == 2
+
+
+def test_what_is_published_speaks_by_the_template_of_the_app(walked, tmp_path):
+    from therapist.conversation import CHAT_TEMPLATE
+    from train.publish import publish
+
+    shutil.copytree(walked / "reflect", tmp_path / "stage")
+    (tmp_path / "stage/chat_template.jinja").write_text("{{ messages }}", encoding="utf-8")
+    publish(tmp_path / "stage", tmp_path / "published")
+    assert (tmp_path / "published/chat_template.jinja").read_text(encoding="utf-8") == CHAT_TEMPLATE
 
 
 def test_a_finished_road_is_not_walked_twice(root, data, walked):

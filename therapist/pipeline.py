@@ -127,7 +127,7 @@ class Therapist:
         risk = risk or self.assess(statement, history)
         # In danger nobody should have to read a second language, whatever the page is set to.
         spoken = written_in(statement)
-        language = spoken or language
+        language, speaks = spoken or language, not self._cannot_speak(spoken)
         candidates: tuple[Candidate, ...] = ()
         drafted = 0
 
@@ -139,11 +139,12 @@ class Therapist:
             return answer(protocol.crisis_text(risk, **said_to), "crisis")
         if risk.level == "none" and (written := protocol.written_answer(statement, history, language, country)):
             return answer(written, "reply")
-        if risk.level == "none" and self._cannot_speak(spoken):
+        if risk.level == "none" and not speaks:
             return answer(protocol.only_english_text(language, history, country), "clarify")
         if risk.level == "none" and too_vague(statement):
             return answer(_unsaid(open_questions(), history), "clarify")
-        candidates, drafted = self._candidates(statement, history, n, seed, cancel)
+        if speaks:
+            candidates, drafted = self._candidates(statement, history, n, seed, cancel)
         best = candidates[0] if candidates and candidates[0].qualifies else None
         if risk.level == "concern":
             check_in = protocol.checkin_text(risk, **said_to)

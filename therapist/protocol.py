@@ -15,6 +15,7 @@ from therapist.conversation import Message
 from therapist.language import only_english
 from therapist.referral import Helpline, emergency_number, helplines
 from therapist.risk import Risk, plain
+from therapist.text import clean
 
 DATA = Path(__file__).parent / "data"
 QUESTION_WORDS = 30
@@ -133,8 +134,9 @@ def _fresh(variants: Sequence[str], history: Sequence[Message]) -> str:
 
 
 def _stands_in(variant: str, text: str) -> bool:
-    """Whether a variant was said, whatever numbers were filled in."""
-    return all(part.strip() in text for part in re.split(r"\{\w+\}", variant))
+    """Whether a variant was said, whatever numbers were filled in; what came back lost its bidirectional marks."""
+    text = clean(text)
+    return all(part.strip() in text for part in re.split(r"\{\w+\}", clean(variant)))
 
 
 def _facts(words: dict, country: str | None, kind: str | None) -> dict[str, str]:

@@ -70,6 +70,10 @@ class RiskClassifier:
             weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         if encoder is not None and about["encoder"] != encoder.sha256:
             raise ArtefactError(f"{file.name} was trained on another encoder. Build it with: python -m train risk")
+        if missing := [name for name in ("english", "foreign", "spelling") if name not in about]:
+            raise ArtefactError(
+                f"{file.name} weighs nothing for {', '.join(missing)}. Build it with: python -m train risk"
+            )
         return cls(encoder, weights, about)
 
     def evidence(self, texts: Sequence[str], vectors: Any) -> Any:

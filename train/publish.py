@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+from therapist.conversation import CHAT_TEMPLATE
 from therapist.generators import EMBEDDED_FOLDER
 from therapist.settings import Settings
 
@@ -25,6 +26,7 @@ def publish(stage: Path, folder: Path = EMBEDDED_FOLDER) -> dict:
         )
     model = AutoModelForCausalLM.from_pretrained(stage, dtype=torch.float16)
     tokenizer = AutoTokenizer.from_pretrained(stage)
+    tokenizer.chat_template = CHAT_TEMPLATE  # the app's renderer may have learned since this stage was prepared
     defaults = Settings()
     model.generation_config = GenerationConfig(
         do_sample=True, temperature=defaults.temperature, top_p=defaults.top_p, max_new_tokens=defaults.max_new_tokens,
