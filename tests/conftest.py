@@ -175,7 +175,8 @@ class Visit:
     def answer(self, number: int = 1) -> str:
         """The answer with this number, once it is complete: the evidence comes with its last word."""
         self.page.wait_for_function(
-            "n => document.querySelectorAll('#talk [data-testid=bot]').length >= n && document.querySelector('.q-why')",
+            "n => document.querySelectorAll('#talk [data-testid=bot]').length >= n && document.querySelector('.q-why')"
+            " && !document.body.classList.contains('q-busy')",
             arg=number, timeout=60_000,
         )  # fmt: skip
         return self.page.get_by_test_id("bot").nth(number - 1).inner_text().strip()

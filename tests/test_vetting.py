@@ -105,3 +105,9 @@ def test_long_texts_do_not_hold_it_up(piece):
 def test_a_reply_that_goes_round_in_a_circle_is_broken():
     assert "broken" in vet("You drive the night bus, and you drive the night bus.", "I drive the night bus.")
     assert not vet("Part of you wants to go, and part of you wants to stay.", "I can't decide whether to go.")
+
+
+def test_a_sentence_does_not_end_twice_alike_in_one_talk():
+    history = [user("I lost my keys."), assistant("You lost your keys, and it stays with you.")]
+    assert "repeats" in vet("You missed the bus, and it stays with you.", "I missed the bus.", history)
+    assert not vet("You missed the bus, and that is a lot.", "I missed the bus.", history)

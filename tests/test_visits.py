@@ -456,6 +456,9 @@ def test_the_help_lines_are_there_without_a_connection_once_the_page_was_open(br
     visit.page.goto(url)
     visit.page.get_by_role("heading", name="Talk to a person").wait_for()
     assert visit.page.locator("#q-offline a[href='tel:116123']").is_visible()
+    tap(visit, "Breathe")
+    tap(visit, "Close", "#q-exercises")
+    assert visit.page.locator("#q-offline").is_visible()
     visit.context.close()
 
 

@@ -206,6 +206,7 @@ def routes(settings: Settings) -> list[Route]:
 
     return [
         Route("/manifest.webmanifest", manifest),
+        Route("/manifest.json", manifest),  # Gradio's own link, which a browser reads first
         Route("/offline", offline),
         Route("/worker.js", worker),
         *(Route(f"/icon-{size}.png", icon, name=str(size)) for size in ICONS),

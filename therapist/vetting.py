@@ -138,8 +138,17 @@ def _names(text: str, told: str) -> list[str]:
 
 
 def _said_before(plain: str, history: Sequence[Message]) -> list[str]:
-    said = [_plain(m["content"]) for m in history if m["role"] == "assistant"]
-    return ["repeats"] if any(_alike(plain, earlier) for earlier in said[-20:]) else []
+    """A reply like an earlier one of this talk, or one of whose sentences ends as an earlier one did."""
+    said = [_plain(m["content"]) for m in history if m["role"] == "assistant"][-20:]
+    heard = {end for earlier in said for end in _endings(earlier)}
+    again = bool(_endings(plain) & heard) or any(_alike(plain, earlier) for earlier in said)
+    return ["repeats"] if again else []
+
+
+def _endings(plain: str) -> set[tuple[str, ...]]:
+    """The last four words of each sentence: "and it stays with you" is not said twice in one talk."""
+    found = (tuple(sentence.split()[-4:]) for sentence in plain.split(" . "))
+    return {end for end in found if len(end) == 4}
 
 
 def _alike(one: str, other: str) -> bool:

@@ -13,7 +13,7 @@ window.quietExercises = ({ el, button, fill, heading, show, crisisCard, country 
 
   const named = (id) => exercises.find((e) => e.id === id);
   const view = (...nodes) => { room.replaceChildren(...nodes.flat().filter(Boolean)); const sheet = room.closest(".q-sheet"); if (sheet) sheet.scrollTop = 0; };
-  const focus = (where) => room.querySelector(where)?.focus({ preventScroll: true });
+  const focus = (where) => where.split(", ").map((one) => room.querySelector(one)).find(Boolean)?.focus({ preventScroll: true }); // the first named, not the first drawn
 
   const select = (id) => {
     pause();
@@ -24,7 +24,7 @@ window.quietExercises = ({ el, button, fill, heading, show, crisisCard, country 
     if (exercise.kind === "breathing") breath = exercise.id;
     if (run.at < 0) start(); else if (run.at >= steps.length) end(); else { step(); pause(); }
   };
-  const forget = () => { runs = {}; select(exercise.id); };
+  const forget = () => { runs = {}; breath = exercises[0].id; select(breath); };
 
   const list = () => {
     pause();
@@ -149,7 +149,7 @@ window.quietExercises = ({ el, button, fill, heading, show, crisisCard, country 
     ask.disabled = true;
     heard.replaceChildren(el("p", { class: "soft" }, words.reading));
     try {
-      const said = await call({ exercise: exercise.id, step: steps.length, answer: text(" "), country: country() });
+      const said = await call({ exercise: exercise.id, step: steps.length, answer: text(" "), country: country(), language: window.quiet.words.language });
       heard.replaceChildren(...said.word.split("\n\n").map((p) => el("p", {}, p)), ...(said.route === "crisis" ? [crisisCard(said.risk.kind)] : []));
     } catch { heard.replaceChildren(el("p", {}, words.failed)); }
     ask.disabled = false;

@@ -109,7 +109,7 @@
   };
   const close = () => {
     exercises.stop();
-    if (window.quietData.offline) return;
+    if (window.quietData.offline) { show("offline"); return; }
     const ask = recall(NOTICE) !== version && !accepted;
     show(ask ? "notice" : null);
     if (!ask) (opener?.isConnected ? opener : document.getElementById(opener?.id || "after"))?.focus?.(); // a redrawn button keeps its id
