@@ -96,6 +96,7 @@
       const hint = touch() ? "enter" : "send";
       if (area.getAttribute("enterkeyhint") !== hint) area.setAttribute("enterkeyhint", hint);
       named(area, words.message);
+      for (const node of [document.querySelector("#message"), area]) if (node.dir !== words.direction) node.dir = words.direction; // Gradio says ltr
       if (!area.hasAttribute("aria-describedby")) area.setAttribute("aria-describedby", "q-keys");
     }
     text(document.querySelector("#message .submit-button"), words.send);
