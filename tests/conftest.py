@@ -140,8 +140,9 @@ def drafted(therapist, tmp_path_factory) -> Iterator[Drafted]:
     server.shutdown()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """A Chromium of a file of tests: while it runs, its event loop keeps others in this thread from running theirs."""
     playwright = pytest.importorskip("playwright.sync_api")
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if not chromium:
