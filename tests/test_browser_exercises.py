@@ -136,12 +136,12 @@ def test_nothing_of_the_talk_shows_through_the_sheet(visit):
     page = visit.begin().page
     visit.say("I want to kill myself")
     visit.answer()
-    page.locator(".scroll-down-button-container button").wait_for()
+    arrow = page.locator(".scroll-down-button-container button")
+    arrow.wait_for()
+    box = arrow.bounding_box()
     page.evaluate("quiet.show('help')")
-    assert page.evaluate(
-        """() => { const box = document.querySelector('.scroll-down-button-container button').getBoundingClientRect();
-        return Boolean(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2).closest('#q-help')) }"""
-    )
+    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    assert page.evaluate("([x, y]) => Boolean(document.elementFromPoint(x, y).closest('#q-help'))", middle)
 
 
 def test_distortions_are_chosen_from_a_list(guide):
