@@ -16,6 +16,7 @@ FILE = Path(__file__).parent / "data" / "en" / "clauses.json"
 LENGTH = (2, 18)
 "Words of a clause that is said back; shorter says nothing, longer is an echo."
 TWICE, FREE = 2, 0.25
+"How often one clause begins a draft at most, and the share of drafts that begin freely."
 SENTENCE_END = re.compile(r"(?<=[.!?\n])\s+")
 
 
