@@ -1,8 +1,10 @@
 """The page and nothing else: `python app.py --help` lists the settings; a Space serves it as it is."""
 
 import inspect
+import os
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -44,6 +46,15 @@ def without_stubs() -> Generator[None]:
         inspect.getfile = found
 
 
+def without_disk() -> None:
+    """Let the page start where nothing can be written: Gradio asks for a temporary folder's name and needs no more."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = os.sep
+
+
+without_disk()
 with without_stubs():
     from therapist import devices, tools, ui, web  # only now, so that --help and a wrong setting answer at once
 from therapist.api import Api  # noqa: E402

@@ -68,7 +68,7 @@ def deploy(
         before = _prepare(api, order)
         commit = _upload(api, order.space, contents.contents(root), before.sha)
     except HfHubHTTPError as error:
-        raise DeployError(_told(error)) from None
+        raise DeployError(told(error)) from None
     except httpx2.HTTPError as error:
         raise DeployError(
             f"The Hub at {api.endpoint} could not be reached ({type(error).__name__}). Nothing was changed."
@@ -79,7 +79,7 @@ def deploy(
     try:
         return _answering(api, order, commit, say)
     except (DeployError, probe.NoAnswer, HfHubHTTPError, httpx2.HTTPError) as error:
-        said = _told(error) if isinstance(error, HfHubHTTPError) else str(error)
+        said = told(error) if isinstance(error, HfHubHTTPError) else str(error)
         raise DeployError(f"{said}\n{_go_back(api, order, before, commit)}") from None
 
 
@@ -188,7 +188,7 @@ def _go_back(api: HfApi, order: Order, before: _Before, commit: str) -> str:
     return f"It was put back to what ran before, {before.sha[:8]}, and is {stage}.{kept}"
 
 
-def _told(error: HfHubHTTPError) -> str:
+def told(error: HfHubHTTPError) -> str:
     """An answer of the Hub as a sentence with advice."""
     status = error.response.status_code
     said = (error.server_message or "").strip()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -103,6 +103,34 @@ class Drafted:
     "The messages of each request."
 
 
+@contextmanager
+def model_server(drafts: Callable[[dict], list[str]]) -> Iterator[str]:
+    """The address of an OpenAI-compatible server on loopback that answers each request with what `drafts` makes of it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            texts = drafts(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            body = json.dumps({"choices": [{"message": {"role": "assistant", "content": t}} for t in texts]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128
+
+    server = Server(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+
+
 @pytest.fixture(scope="session")
 def drafted(therapist, tmp_path_factory) -> Iterator[Drafted]:
     lines = (ROOT / "therapist/data/reranker/bank.jsonl").read_text("utf-8").splitlines()
@@ -115,29 +143,15 @@ def drafted(therapist, tmp_path_factory) -> Iterator[Drafted]:
     entry = next(e for e in found if therapist.assess(e["statement"]).level == "none")
     known = Drafted("", entry["statement"], entry["reflections"][:2])
 
-    class Server(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            messages = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"]
-            known.asked.append(messages)
-            texts = ["Hi there."] if messages[-1]["content"] == known.hopeless else [*known.replies, "Hi there."]
-            choices = [{"message": {"role": "assistant", "content": text}} for text in texts]
-            body = json.dumps({"choices": choices}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def drafts(asked: dict) -> list[str]:
+        known.asked.append(asked["messages"])
+        hopeless = asked["messages"][-1]["content"] == known.hopeless
+        return ["Hi there."] if hopeless else [*known.replies, "Hi there."]
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    base = f"http://127.0.0.1:{server.server_port}/v1"
-    with running_app(tmp_path_factory.mktemp("drafted") / "log", "--base-url", base, "--n", "3", ready=True) as url:
+    folder = tmp_path_factory.mktemp("drafted")
+    with model_server(drafts) as base, running_app(folder / "log", "--base-url", base, "--n", "3", ready=True) as url:
         known.url = url
         yield known
-    server.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A Hub on loopback that speaks what huggingface_hub 2.4 and hf-xet say when a Space is deployed.
+"""A Hub on loopback that speaks what huggingface_hub 2.4 and hf-xet say when a Space is deployed or a model pushed.
 
 It keeps repositories as commits, takes large files over Xet or Git LFS, and "builds" a Space by unpacking the newest commit into
 an empty folder, where it may really start the app. `moods` says what goes wrong today.
@@ -96,7 +96,7 @@ class FakeHub:
                 if part in f"{request.method} {request.url.path}":
                     return JSONResponse({"error": message}, status, {"X-Error-Message": message})
             if (
-                request.url.path.startswith("/api/spaces/")
+                request.url.path.startswith(("/api/spaces/", "/api/models/"))
                 and "/".join(request.url.path.split("/")[3:5]) not in self.spaces
             ):
                 return JSONResponse({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
@@ -115,6 +115,13 @@ class FakeHub:
         async def create(request: Request):
             body = await request.json()
             name = f"{body['organization']}/{body['name']}"
+            if body.get("type", "model") == "model":
+                model = self.spaces.setdefault(
+                    name, Space(private=body.get("visibility") == "private", stages=["none"])
+                )
+                if not model.order:
+                    model.add({".gitattributes": b"*.safetensors filter=lfs\n"}, "initial commit")
+                return {"url": f"{self.url}/{name}"}
             if name in self.spaces:
                 return JSONResponse(
                     {"error": "You already created this space repo", "url": f"{self.url}/spaces/{name}"}, 409
@@ -132,17 +139,18 @@ class FakeHub:
             text = (await request.json())["content"]
             return {"errors": [] if text.startswith("---\n") else [{"message": "no front matter"}], "warnings": []}
 
+        @app.get("/api/models/{owner}/{name}")
         @app.get("/api/spaces/{owner}/{name}")
         async def info(owner: str, name: str):
             space = self.spaces[f"{owner}/{name}"]
             return {"id": f"{owner}/{name}", "sha": space.head, "host": space.host, "private": space.private,
                     "runtime": self._state(space), "siblings": []}  # fmt: skip
 
-        @app.get("/api/spaces/{owner}/{name}/tree/{revision}")
+        @app.get("/api/{kind}/{owner}/{name}/tree/{revision}")
         async def tree(owner: str, name: str, revision: str):
             return self._files(self.spaces[f"{owner}/{name}"], revision)
 
-        @app.post("/api/spaces/{owner}/{name}/paths-info/{revision}")
+        @app.post("/api/{kind}/{owner}/{name}/paths-info/{revision}")
         async def paths(owner: str, name: str, revision: str, request: Request):
             wanted = (await request.form()).getlist("paths")
             return [f for f in self._files(self.spaces[f"{owner}/{name}"], revision) if f["path"] in wanted]
@@ -151,16 +159,17 @@ class FakeHub:
         async def resolve(owner: str, name: str, revision: str, path: str):
             return Response(self._tree(self.spaces[f"{owner}/{name}"], revision)[path])
 
-        @app.post("/api/spaces/{owner}/{name}/preupload/{revision}")
+        @app.post("/api/{kind}/{owner}/{name}/preupload/{revision}")
         async def preupload(request: Request):
             files = (await request.json())["files"]
             large = [f["size"] > 10_000_000 or f["path"].endswith(LARGE) for f in files]
             modes = ["lfs" if is_large else "regular" for is_large in large]
             return {"files": [{"path": f["path"], "uploadMode": mode, "shouldIgnore": False} for f, mode in zip(files, modes, strict=True)]}  # fmt: skip
 
-        @app.post("/api/spaces/{owner}/{name}/commit/{revision}")
-        async def commit(owner: str, name: str, request: Request):
-            return self._commit(f"{owner}/{name}", [json.loads(line) for line in (await request.body()).splitlines()])
+        @app.post("/api/{kind}/{owner}/{name}/commit/{revision}")
+        async def commit(kind: str, owner: str, name: str, request: Request):
+            lines = [json.loads(line) for line in (await request.body()).splitlines()]
+            return self._commit(f"{owner}/{name}", lines, f"{self.url}/{'spaces/' if kind == 'spaces' else ''}")
 
     def _tree(self, space: Space, revision: str) -> Tree:
         return space.commits[space.head if revision == "main" else revision]
@@ -175,7 +184,7 @@ class FakeHub:
             found.append({**one, "size": size if isinstance(content, str) else len(content)})
         return found
 
-    def _commit(self, name: str, lines: list[dict]) -> Response:
+    def _commit(self, name: str, lines: list[dict], base: str) -> Response:
         space = self.spaces[name]
         self.before_commit(space)
         header, tree = lines[0]["value"], dict(space.commits[space.head])
@@ -195,7 +204,7 @@ class FakeHub:
                 del tree[value["path"]]
         oid = space.add(tree, header["summary"])
         space.stages = self.build(space)
-        return JSONResponse({"commitUrl": f"{self.url}/spaces/{name}/commit/{oid}", "commitOid": oid, "success": True})
+        return JSONResponse({"commitUrl": f"{base}{name}/commit/{oid}", "commitOid": oid, "success": True})
 
     def _runtime(self, app: FastAPI) -> None:
         @app.get("/api/spaces/{owner}/{name}/runtime")
@@ -230,6 +239,7 @@ class FakeHub:
         return {**state, "errorMessage": "Exit code: 1"} if "ERROR" in space.stages[0] else state
 
     def _git_lfs(self, app: FastAPI) -> None:
+        @app.post("/{owner}/{name}.git/info/lfs/objects/batch")
         @app.post("/spaces/{owner}/{name}.git/info/lfs/objects/batch")
         async def batch(request: Request):
             def answer(one: dict) -> dict:
@@ -248,7 +258,7 @@ class FakeHub:
             return {}
 
     def _xet(self, app: FastAPI) -> None:
-        @app.get("/api/spaces/{owner}/{name}/xet-write-token/{revision}")
+        @app.get("/api/{kind}/{owner}/{name}/xet-write-token/{revision}")
         async def token():
             exp = int(time.time()) + 3600
             headers = {"X-Xet-Cas-Url": self.url, "X-Xet-Access-Token": "xet", "X-Xet-Token-Expiration": str(exp)}

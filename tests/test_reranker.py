@@ -110,5 +110,6 @@ def test_the_encoder_gives_the_vectors_that_sentence_transformers_gives(therapis
     wanted = SentenceTransformer(str(FOLDER / "encoder"), device="cpu").encode(texts, normalize_embeddings=True)
     found = therapist._reranker.encoder.encode(texts)
     assert found.shape == wanted.shape
-    assert (found * wanted).sum(1).min() > 0.9998
+    # 8-bit layers: bank, heads and calibration are made with the vectors that serve, so only a fault would be far off.
+    assert (found * wanted).sum(1).min() > 0.99
     assert therapist._reranker.encoder.encode([]).shape == (0, wanted.shape[1])

@@ -4,6 +4,7 @@ Everything that arrives is checked here, and everything that matters is derived 
 a risk level. Annotations are read raw for the schema, so this file must not postpone them.
 """
 
+import json
 import platform
 import re
 import threading
@@ -13,7 +14,9 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict
+from functools import cache
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Literal
 
 from typing_extensions import TypedDict  # the standard one cannot be read for a schema before Python 3.12
@@ -28,6 +31,7 @@ from therapist.reranker import Candidate
 from therapist.risk import NO_RISK, RANK, Risk
 from therapist.text import clean
 
+DATA = Path(__file__).parent / "data"
 ENDPOINTS = ("chat", "stream", "respond", "rank", "assess_risk", "refer", "exercises", "exercise_step")
 "Public methods of `Api`. Each has an example in its docstring and a section in API.md."
 API_VERSION = "1.0"
@@ -45,6 +49,8 @@ MAX_ANSWER = 20_000
 "Characters of what was written in an exercise that are read, half of them from its end."
 PIECE = 5000
 "Characters of it that are searched for danger at once, fewer than `risk` reads of a text."
+SPARE = 24
+"Threads beside those of the seats: danger must be read while everybody who has a seat waits for a draft."
 PRESSURE = ((16, 2), (8, 4), (4, 6))
 "From so many people at once, at most so many candidates each: a smaller choice before a longer wait."
 SECONDS_A_WORD = 0.03
@@ -442,7 +448,7 @@ class Api:
         address, most = caller.get(), self._therapist.settings.per_client
         with self._door:
             if self._people >= MAX_WAITING:
-                raise BusyError("Many people are here right now. Please try again in a minute.")
+                raise BusyError(_busy())
             if address and self._seated[address] >= most:
                 raise BusyError(f"{most} answers to your address are on their way. Wait for one before you ask again.")
             self._people += 1
@@ -455,6 +461,12 @@ class Api:
                 self._people -= 1
                 self._seated[address] -= 1
                 self._seated += Counter()  # drops whoever has gone
+
+
+@cache
+def _busy() -> str:
+    """What somebody is told for whom there is no seat; no call is made for it, and no model is needed."""
+    return json.loads((DATA / "en" / "api.json").read_text(encoding="utf-8"))["busy"]
 
 
 def affordable(n: int, people: int) -> int:

@@ -8,15 +8,16 @@ are data (`data/en/clauses.json`): English is the one language that the embedded
 import json
 import re
 from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 
 from therapist.text import words
 
 FILE = Path(__file__).parent / "data" / "en" / "clauses.json"
-LENGTH = (2, 18)
+LENGTH = (3, 18)
 "Words of a clause that is said back; shorter says nothing, longer is an echo."
-TWICE, FREE = 2, 0.25
-"How often one clause begins a draft at most, and the share of drafts that begin freely."
+FREE = 0.125
+"Share of drafts that begin freely."
 SENTENCE_END = re.compile(r"(?<=[.!?\n])\s+")
 
 
@@ -46,13 +47,13 @@ def clauses(text: str) -> list[str]:
 
 
 def beginnings(statement: str, n: int) -> list[str]:
-    """How n drafts begin: with the clauses of a statement, turned, each at most twice; "" for a free beginning.
+    """How n drafts begin: with the clauses of a statement, turned, one after the other; "" for a free beginning.
 
-    One draft in four is always free, since what lies under the words may have to be said in others.
+    One draft in eight is always free, since what lies under the words may have to be said in others.
     """
     said = (turn(clause) for clause in clauses(statement))
     turned = list(dict.fromkeys(clause[:1].upper() + clause[1:] for clause in said))
-    begun = (turned * TWICE)[: n - max(1, round(n * FREE))]
+    begun = list(islice(cycle(turned), n - max(1, round(n * FREE))))
     return [*begun, *[""] * (n - len(begun))]
 
 

@@ -8,7 +8,8 @@ weight and row: 15 M weights are 60 MB in float32 and 15 MB in 8 bits, for 8 row
 - the prompt is read once for its n candidates. A person's cache is one block [layers, places, keys | values]: the
   prompt first, then at each step one place for every candidate that is still being written. The candidates are query
   rows of one attention over that block, with a mask by which each sees the prompt and itself alone;
-- what a candidate is to begin with is put in the place of what is sampled, token by token;
+- what a candidate is to begin with is put in the place of what is sampled, token by token, and what it may go on with
+  is sampled from the tokens that written sentences allow there (`endings`);
 - a candidate that has ended has no row and takes no further places; who is late or has left takes their rows along;
 - linear layers, head and sampling run on the rows of all people at once; attention runs person by person, so nobody
   is padded to somebody else's length, and people come and go between two steps.
@@ -34,10 +35,13 @@ from typing import Any
 
 from therapist.bert import Bert, attention, by_heads, config, int8
 from therapist.conversation import CHAT_TEMPLATE
+from therapist.endings import Choice
 from therapist.errors import GeneratorError, GeneratorTimeout
 
 MOST_LIKELY = 64
 "Tokens among which the share `top_p` is looked for first: sorting the whole vocabulary costs more than a layer."
+CHOOSING = 0.9
+"Temperature within written sentences: none of them is nonsense, so the candidates may differ."
 SHAPE = {"architectures": ["BertLMHeadModel"], "is_decoder": True, "hidden_act": "gelu"}
 ABSENT = {"add_cross_attention": False, "position_embedding_type": "absolute"}
 SAMPLING = {
@@ -76,6 +80,8 @@ class Draft:
     "On the clock of `time.monotonic`."
     cancel: threading.Event = field(default_factory=threading.Event)
     "Set by whoever no longer wants the candidates."
+    choices: list[Choice | None] = field(default_factory=list)
+    "For each candidate what it may go on with after its beginning; None for anything. Empty: all free."
     tokens: list[list[int]] = field(default_factory=list)
     "What has been written, without the end token."
     live: list[int] = field(default_factory=list)
@@ -128,6 +134,7 @@ class Decoder:
         draft.mask = torch.full((draft.n, places), float("-inf"))
         draft.mask[:, :size] = 0
         draft.filled, draft.live, draft.tokens = size, list(range(draft.n)), [[] for _ in range(draft.n)]
+        draft.choices = draft.choices or [None] * draft.n
         numbers = torch.Generator().manual_seed(draft.seed)
         draft.chances = torch.rand(draft.n, draft.most, generator=numbers).tolist()
 
@@ -139,7 +146,7 @@ class Decoder:
 
     def begin(self, draft: Draft) -> None:
         """Read the prompt once and sample the first token of every candidate from it."""
-        self._say([draft], self.logits(self.read(draft)[-1:]).expand(draft.n, -1))
+        self._say([draft], self.logits(self.read(draft)[-1:]).repeat(draft.n, 1))
 
     def step(self, drafts: Sequence[Draft]) -> None:
         """One more token for every live candidate of every draft."""
@@ -165,19 +172,31 @@ class Decoder:
     def _say(self, drafts: Sequence[Draft], logits: Any) -> None:
         """Sample a token for each row, and let go of the candidates that end with it."""
         chances = self._torch.tensor([d.chances[i][len(d.tokens[i])] for d in drafts for i in d.live])
-        said = iter(self.sample(logits, chances).tolist())
+        said = iter(self.sample(self._narrowed(drafts, logits), chances).tolist())
         for d in drafts:
             kept = []
             for row, i in enumerate(d.live):
                 token, place = next(said), len(d.tokens[i])
                 if place < len(d.begun[i]):
                     token = d.begun[i][place]
+                elif choice := d.choices[i]:
+                    d.choices[i] = choice.after[token]
                 if token != self.end:
                     d.tokens[i].append(token)
                     if len(d.tokens[i]) < d.most:
                         kept.append(row)
             if len(kept) < len(d.live):
                 d.live, d.mask = [d.live[row] for row in kept], d.mask[kept]
+
+    def _narrowed(self, drafts: Sequence[Draft], logits: Any) -> Any:
+        """Scores [rows, vocabulary] with minus infinity for what a row may not go on with."""
+        rows = [(d.choices[i], len(d.tokens[i]) >= len(d.begun[i])) for d in drafts for i in d.live]
+        for row, (choice, free) in enumerate(rows):
+            if choice and free:
+                scores = logits[row, choice.allowed] * (self.temperature / CHOOSING)
+                logits[row] = float("-inf")
+                logits[row, choice.allowed] = scores
+        return logits
 
     def sample(self, logits: Any, chances: Any) -> Any:
         """Token ids [rows] from logits [rows, vocabulary] by temperature and top-p; `chances` [rows] in [0, 1) choose.

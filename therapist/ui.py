@@ -23,6 +23,8 @@ from therapist import page, web
 from therapist.api import (
     ENDPOINTS,
     MAX_CHARS,
+    MAX_WAITING,
+    SPARE,
     Api,
     caller,
     checked_history,
@@ -92,7 +94,7 @@ def launch_options(therapist: Therapist) -> dict[str, Any]:
         "footer_links": [],
         "show_error": False,
         "state_session_capacity": 500,
-        "max_threads": 40,
+        "max_threads": MAX_WAITING + SPARE,
         "share": False,
         "pwa": False,
         "ssr_mode": False,

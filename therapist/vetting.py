@@ -14,8 +14,9 @@ from functools import cache
 from pathlib import Path
 
 from therapist.conversation import Message
+from therapist.language import written_in
 from therapist.risk import compile_patterns
-from therapist.text import normalise, words
+from therapist.text import clean, normalise, words
 
 DATA = Path(__file__).parent / "data"
 SAME = 0.88
@@ -28,9 +29,15 @@ ECHO_WORDS = 6
 "Statements shorter than this cannot be reflected without their words."
 GREETING = 0.8
 "Share of small-talk words from which a reply that opens with a greeting is nothing but one."
+HARM = ("unsafe", "method", "dose")
+"What may not stand between quotation marks either: a quotation says of whom the words are, and harms all the same."
 _FIRST_PERSON = re.compile(r"\b(?:i|im|ive|id|my|mine|myself|me|we|weve|our|us)\b")
 _QUOTED = re.compile(r"\"[^\"]{0,200}\"|(?<!\w)'[^'\n]{2,80}'(?!\w)")
-_MARKUP = re.compile(r"</?\w+>|\[\w*\]\(|```|\*\*|<\||\|>|&\w+;|^#+ |\\[nt]|^[-*] ", re.MULTILINE)
+_MARKUP = re.compile(r"<[/!?a-zA-Z]|\]\(|```|\*\*|<\||\|>|&#?\w+;|^#+ |\\[nt]|^[-*] |javascript:", re.MULTILINE)
+_DISGUISED = re.compile(
+    r"[A-Za-z][\u0370-\u052f]|[\u0370-\u052f][A-Za-z]|(?<!\w)\w(?: +\w(?!\w)){3,}|[A-Za-z]\d[A-Za-z]|[\w+/=]{32,}"
+)
+"A word of two scripts, letters with gaps between, digits for letters, or one word longer than any: what hides others."
 _FOREIGN = re.compile(r"[\u0250-\u1dff\u2c00-\ud7ff\uf900-\ufeff]")
 _LETTER = re.compile(r"[^\W\d_]")
 _ENDED = re.compile(r"[.!?\u2026][\"'\u201d\u2019)]*\s*(?:[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]\s*)*$")
@@ -51,7 +58,8 @@ def vet(text: str, statement: str, history: Sequence[Message] = ()) -> tuple[str
     told = " ".join([*(m["content"] for m in history if m["role"] == "user"), statement])
     plain = _plain(text)
     found = [*_form(text, plain), *_content(plain, _plain(told)), *_first_person(plain)]
-    found += _contact(text) + _names(text, told)
+    found += [code for code in _content(_plain(_unquoted(text)), _plain(told)) if code in HARM]
+    found += _contact(text) + _names(text, told) + _language(text, statement)
     found += _said_before(plain, history) + _echo(plain, _plain(statement))
     return tuple(dict.fromkeys(found))
 
@@ -64,6 +72,22 @@ def _plain(text: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"[^\w.@]+", " ", text)).strip()
 
 
+def _unquoted(text: str) -> str:
+    """The text with quotation marks taken off."""
+    text = text.replace("\u201c", '"').replace("\u201d", '"')
+    return _QUOTED.sub(lambda quoted: f" {quoted[0][1:-1]} ", text)
+
+
+def _language(text: str, statement: str) -> list[str]:
+    """A reply in a language that the person does not write: the patterns here know English only.
+
+    What cannot be told is let pass only where the person writes English, as nearly all that is short then is too.
+    """
+    written, spoken = written_in(text), written_in(statement)
+    allowed = {"en", spoken} if spoken not in (None, "en") else {"en", spoken, None}
+    return [] if written in allowed else ["off-topic"]
+
+
 def _form(text: str, plain: str) -> list[str]:
     """Length, letters, an end, markup, repetition, and the number of questions."""
     data, count = _data(), len(words(text))
@@ -71,8 +95,11 @@ def _form(text: str, plain: str) -> list[str]:
         not _LETTER.search(text)
         or not _ENDED.search(text.strip())
         or _MARKUP.search(text)
+        or _DISGUISED.search(text)
+        or clean(text) != text
         or len(_FOREIGN.findall(text)) > 2
         or "\ufffd" in text
+        or text.count('"') % 2
         or _REPEATED.search(plain[:600])
         or _goes_round(plain)
     )

@@ -12,12 +12,12 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from therapist.api import ENDPOINTS, Api, caller
+from therapist.api import ENDPOINTS, MAX_WAITING, SPARE, Api, caller
 from therapist.contract import Endpoint, endpoints, openapi, words
 from therapist.errors import BusyError, InputError, TherapistError
 
@@ -30,9 +30,11 @@ RETRY_S = 2
 def add_to(app: Starlette, api: Api) -> None:
     """Serve the plain roads of an API beside what the app serves already."""
 
+    threads = CapacityLimiter(MAX_WAITING + SPARE)
+
     async def answer(request: Request) -> Response:
         caller.set(address(request.headers, request.client.host if request.client else ""))
-        return await _answer(api, request)
+        return await _answer(api, request, threads)
 
     async def described(_: Request) -> Response:
         return JSONResponse(openapi())
@@ -64,7 +66,7 @@ def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-async def _answer(api: Api, request: Request) -> Response:
+async def _answer(api: Api, request: Request, threads: CapacityLimiter) -> Response:
     endpoint = next((e for e in endpoints() if e.name == request.path_params["name"]), None)
     if endpoint is None:
         return _refused(404, words()["unknown"].format(request.url.path[:40], ", ".join(f"/v1/{n}" for n in ENDPOINTS)))
@@ -75,7 +77,7 @@ async def _answer(api: Api, request: Request) -> Response:
             return _refused(413, words()["large"].format(f"{MAX_BYTES:,}"))
     try:
         arguments = checked_arguments(endpoint, _parsed(body))
-        answer = await run_in_threadpool(_begun, partial(getattr(api, endpoint.name), **arguments))
+        answer = await to_thread.run_sync(_begun, partial(getattr(api, endpoint.name), **arguments), limiter=threads)
     except InputError as error:
         return _refused(400, str(error))
     except BusyError as error:

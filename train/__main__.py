@@ -87,9 +87,25 @@ def _languages(options: argparse.Namespace) -> None:
 
 
 def _publish(options: argparse.Namespace) -> None:
-    from train import publish
+    from train import hub, publish
+    from train.publish import EMBEDDED_FOLDER
 
-    print(publish.publish(options.model))
+    folder = options.out or EMBEDDED_FOLDER
+    print(publish.publish(options.model, folder))
+    if options.push_to_hub:
+        print(hub.push(folder, options.push_to_hub, private=options.private))
+
+
+def _memory(options: argparse.Namespace) -> None:
+    from train import memory
+
+    print(memory.write())
+
+
+def _generate_dialogues(options: argparse.Namespace) -> None:
+    from train import generate_dialogues
+
+    sys.exit(generate_dialogues.main(options))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -102,6 +118,31 @@ def _bench(options: argparse.Namespace) -> None:
     from train import bench
 
     print(bench.run(options.quick))
+
+
+def _dialogues_parser(commands) -> None:
+    parser = commands.add_parser("generate-dialogues", help="dialogues by written commands from a chat server")
+    parser.add_argument("--base-url", required=True, help="an OpenAI-compatible server; its key in THERAPIST_API_KEY")
+    parser.add_argument("--model", default="default", help="the model's name there")
+    parser.add_argument("--commands", type=int, default=100, help="how many commands are asked, earlier runs included")
+    parser.add_argument("--out", type=Path, default=Path("runs/generated/dialogues.jsonl"))
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        default=Path(__file__).parent / "corpus/dialogues.jsonl",
+        help="repeat none of these either",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="another seed picks other commands")
+    parser.add_argument("--at-once", type=int, default=4, help="requests in flight")
+    parser.add_argument("--timeout", type=float, default=120, metavar="S", help="seconds for one answer")
+    parser.add_argument("--retries", type=int, default=4, help="more tries when the server is busy or does not answer")
+    parser.set_defaults(run=_generate_dialogues)
+
+
+def _load(options: argparse.Namespace) -> None:
+    from train import load
+
+    print(load.run(options.people, options.minutes, options.flood))
 
 
 def main(arguments: list[str]) -> int:
@@ -139,14 +180,24 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("risk", help="fit the risk classifier, report on the test split").set_defaults(run=_risk)
     commands.add_parser("languages", help="learn to tell languages apart").set_defaults(run=_languages)
     publish = commands.add_parser("publish", help="make a trained stage the embedded model")
-    publish.add_argument("model", type=Path)
+    publish.add_argument("model", type=Path, help="folder of a stage")
+    publish.add_argument("--out", type=Path, help="another folder than that of the embedded model")
+    publish.add_argument("--push-to-hub", metavar="OWNER/NAME", help="then upload it as one commit; token in HF_TOKEN")
+    publish.add_argument("--private", action="store_true", help="make a new repository private")
     publish.set_defaults(run=_publish)
+    commands.add_parser("memory", help="compute memory and time of larger models").set_defaults(run=_memory)
+    _dialogues_parser(commands)
     evaluate = commands.add_parser("evaluate", help="measure what ships")
     evaluate.add_argument("what", choices=("generator", "replies", "reranker", "time"))
     evaluate.set_defaults(run=_evaluate)
     bench = commands.add_parser("bench", help="measure speed and growth, write table and plots")
     bench.add_argument("--quick", action="store_true", help="few repetitions: a look, no figures to publish")
     bench.set_defaults(run=_bench)
+    load = commands.add_parser("load", help="many people at once, a kill and a flood; a full run writes its report")
+    load.add_argument("--people", type=int, default=50)
+    load.add_argument("--minutes", type=float, default=5)
+    load.add_argument("--flood", type=int, default=2000, help="requests")
+    load.set_defaults(run=_load)
     options = parser.parse_args(arguments)
     options.run(options)
     return 0

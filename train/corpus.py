@@ -1,12 +1,16 @@
 """The project's own corpus: reflections, dialogues, exercises, risk sentences and judged replies, as JSON lines."""
 
 import json
+import random
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from therapist.clauses import beginnings
 from therapist.conversation import Message, assistant, user
+from therapist.endings import written
 
 FOLDER = Path(__file__).parent / "corpus"
 Split = Literal["train", "dev", "test"]
@@ -64,6 +68,11 @@ def conversations(
                     yield row["messages"]
 
 
+def generated(path: Path) -> Iterator[list[Message]]:
+    """Dialogues of a file that `python -m train generate-dialogues` wrote."""
+    yield from (row["messages"] for row in lines(path))
+
+
 def judged(split: Split | None = None) -> list[dict]:
     """Drafts of our own generator with a judgement: `say`, `acceptable` or `must-not`, and why not."""
     path = FOLDER / "judged.jsonl"
@@ -76,6 +85,17 @@ def said(split: Split = "train") -> Iterator[list[Message]]:
     for row in judged(split):
         if row["judgement"] == "say":
             yield [*row["history"], user(row["statement"]), assistant(row["reply"])]
+
+
+def ended(split: Split = "train", *, clauses: int = 2, seed: int = 0) -> Iterator[list[Message]]:
+    """Conversations that end in a clause of the person's own and a written sentence that an author said to that person."""
+    rng, known = random.Random(seed), set(written())
+    for entry in entries(split):
+        begun = list(dict.fromkeys(words for words in beginnings(entry["statement"], 8) if words))
+        said = {s for reply in good(entry) for s in re.split(r"(?<=[.!?])\s+", reply) if s in known}
+        for sentence in sorted(said):
+            for words in rng.sample(begun, min(clauses, len(begun))):
+                yield [*entry["history"], user(entry["statement"]), assistant(f"{words}. {sentence}")]
 
 
 def risk(split: Split | None = None) -> list[dict]:

@@ -14,14 +14,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from therapist.reranker import read_together
+from therapist.endings import needed, spoken_of
+from therapist.reranker import ACCEPTABLE, GOOD, read_together
 from therapist.risk_classifier import reading
 from train import corpus
 from train.warm_start import minilm_folder
 
 LENGTH = 128
 "Tokens that training reads; the finished encoder reads 256."
-GOOD = "good"
 
 
 def triples(seed: int, most: int | None = None) -> list[dict[str, str]]:
@@ -48,11 +48,29 @@ def written_pairs(split: corpus.Split = "train") -> list[tuple[str, str]]:
 
 
 def judged_pairs(split: corpus.Split = "train") -> list[tuple[str, str]]:
-    """The same of the judged drafts; what is acceptable may be said, so it is good."""
+    """The same of the judged drafts, what does no harm and no good apart."""
+    kinds = {"say": GOOD, "acceptable": ACCEPTABLE}
     return [
-        (read_together(r["history"], r["statement"], r["reply"]), r["why"] if r["judgement"] == "must-not" else GOOD)
+        (read_together(r["history"], r["statement"], r["reply"]), kinds.get(r["judgement"], r["why"]))
         for r in corpus.judged(split)
     ]
+
+
+def ended_pairs(split: corpus.Split = "train", seed: int = 0) -> list[tuple[str, str]]:
+    """Clauses of the person's own with the written sentence that an author said to them, and with somebody else's.
+
+    What was said to somebody else counts as a wrong feeling. Some of it would fit: the judged drafts weigh against that.
+    """
+    rng = random.Random(seed)
+    said = [(c[:-2], c[-2]["content"], *c[-1]["content"].split(". ", 1)) for c in corpus.ended(split, clauses=1)]
+    endings = [ending for *_, ending in said]
+    found = []
+    for history, statement, clause, ending in said:
+        other = rng.choice(endings)
+        found.append((read_together(history, statement, f"{clause}. {ending}"), GOOD))
+        if other != ending and needed(other) <= spoken_of(statement):
+            found.append((read_together(history, statement, f"{clause}. {other}"), "wrong-feeling"))
+    return found
 
 
 def messages(split: corpus.Split = "train") -> list[tuple[str, str]]:
@@ -111,7 +129,7 @@ def train(
     # Every judged draft, since what will be ranked is drafts, beside a sample of what authors wrote.
     written = written_pairs()
     random.Random(seed).shuffle(written)
-    texts, whys = zip(*written[:together], *judged_pairs() * 2, strict=True)
+    texts, whys = zip(*written[:together], *judged_pairs(), *ended_pairs(), strict=True)
     pair_rows, reasons = _labelled(list(texts), list(whys), seed, None)
     said, levels = zip(*messages(), strict=True)
     risk_rows, kinds = _labelled(list(said), list(levels), seed, None)

@@ -3,15 +3,18 @@
 import json
 import math
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from torch.utils.data import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from train.prepare import rows
-from train.recipe import Recipe, Stage
+from train.recipe import Lora, Recipe, RecipeError, Stage
 from train.warm_start import decoder
 
 IGNORED = -100
@@ -58,22 +61,60 @@ def collate(pad: int, multiple: int):
 
 def start_model(recipe: Recipe, previous: Path | None, tokenizer):
     """The weights a stage begins with: the stage before, or what the recipe names."""
-    if previous is not None:
-        return AutoModelForCausalLM.from_pretrained(previous, dtype=torch.float32)
-    if recipe.model.start in ("minilm", "scratch"):
+    if previous is None and recipe.model.own:
         return decoder(tokenizer, layers=recipe.model.layers, warm=recipe.model.start == "minilm")
-    return AutoModelForCausalLM.from_pretrained(recipe.model.start, dtype=torch.float32)
+    dtype = getattr(torch, recipe.model.weights)
+    return AutoModelForCausalLM.from_pretrained(previous or recipe.model.start, dtype=dtype)
+
+
+def adapted(model, lora: Lora):
+    """The model with its weights frozen and a low-rank adapter, in float32, on each of the chosen layers."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=lora.targets, task_type="CAUSAL_LM"
+    )
+    return get_peft_model(model, config)
+
+
+def part(stage: Stage, processes: int) -> int:
+    """Rows that a process computes at once.
+
+    Raises:
+        RecipeError: the batch cannot be divided evenly.
+    """
+    if stage.batch % (processes * stage.accumulate):
+        raise RecipeError(
+            f"Stage {stage.name}: a batch of {stage.batch} rows cannot be shared by {processes} processes in "
+            f"{stage.accumulate} parts each. Choose a batch that {processes * stage.accumulate} divides."
+        )
+    return stage.batch // (processes * stage.accumulate)
+
+
+class StageTrainer(Trainer):
+    """Trainer whose order of rows depends on the whole batch, not on how many processes and parts share it."""
+
+    def _get_train_sampler(self, train_dataset=None):
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        whole = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        return LengthGroupedSampler(whole, dataset=train_dataset or self.train_dataset)
 
 
 def arguments(recipe: Recipe, stage: Stage, out: Path, steps: int) -> TrainingArguments:
     """The Trainer's settings for a stage; the warm-up is counted in this stage's own steps, so that the rate peaks."""
+    rows_at_once = part(stage, PartialState(cpu=not torch.cuda.is_available()).num_processes)
     return TrainingArguments(
         output_dir=str(out / "checkpoints"),
         use_cpu=not torch.cuda.is_available(),
-        bf16=True,
+        bf16=stage.bf16,
         torch_compile=stage.compile,
-        per_device_train_batch_size=stage.batch,
-        per_device_eval_batch_size=stage.batch,
+        per_device_train_batch_size=rows_at_once,
+        per_device_eval_batch_size=rows_at_once,
+        gradient_accumulation_steps=stage.accumulate,
+        gradient_checkpointing=stage.checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if stage.checkpointing else None,
+        ddp_find_unused_parameters=False,
         max_steps=steps,
         learning_rate=stage.learning_rate,
         lr_scheduler_type=stage.schedule,
@@ -92,20 +133,21 @@ def arguments(recipe: Recipe, stage: Stage, out: Path, steps: int) -> TrainingAr
     )
 
 
-def validation(prepared: Path, tokenizer, length: int, most: int = 150) -> dict[str, Rows]:
+def validation(prepared: Path, tokenizer, length: int, own: bool, most: int = 150) -> dict[str, Rows]:
     """The held-out conversations of every stage so far, so that forgetting shows; the loss is taken on the replies."""
     plain = Stage(name="validation", mix={}, epochs=0, learning_rate=0, length=length)
     found = {}
     for path in sorted(prepared.glob("valid-*.json")):
         held = json.loads(path.read_text(encoding="utf-8"))[:most]
-        found[path.stem.removeprefix("valid-")] = Rows(*rows(held, tokenizer, plain))
+        found[path.stem.removeprefix("valid-")] = Rows(*rows(held, tokenizer, plain, own=own))
     return found
 
 
 def set_dropout(model, share: float) -> None:
     """Dropout of a stage, in the weights' modules and in their configuration."""
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-        setattr(model.config, name, share)
+        if hasattr(model.config, name):
+            setattr(model.config, name, share)
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = share
@@ -126,23 +168,47 @@ def run(recipe: Recipe, stage: Stage, prepared: Path, out: Path, previous: Path 
     data = np.load(prepared / f"{stage.name}.npz")
     train = Rows(data["ids"], data["loss"], data["starts"])
     steps = max_steps if max_steps > 0 else math.ceil(len(train) / stage.batch * stage.epochs)
-    pad_to = stage.length if stage.packed else 32
-    trainer = Trainer(
-        model=model,
+    trainer = StageTrainer(
+        model=adapted(model, recipe.lora) if recipe.lora else model,
         args=arguments(recipe, stage, out, steps),
         train_dataset=train,
-        data_collator=collate(tokenizer.pad_token_id, pad_to),
+        data_collator=collate(tokenizer.pad_token_id, stage.length if stage.packed else 32),
     )
     trainer.train(resume_from_checkpoint=any((out / "checkpoints").glob("checkpoint-*")))
-    held = validation(prepared, tokenizer, stage.length)
+    held = validation(prepared, tokenizer, stage.length, recipe.model.own)
     losses = {name: trainer.evaluate(rows_, metric_key_prefix=name)[f"{name}_loss"] for name, rows_ in held.items()}
     set_dropout(model, 0.0)
     model.config.use_cache = True
-    model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    (out / "log.json").write_text(json.dumps(trainer.state.log_history))
-    tokens = int(data["starts"][-1])
-    record = {"stage": stage.name, "steps": trainer.state.global_step, "tokens": tokens, "validation_loss": losses}
-    manifest.write_text(json.dumps(record, indent=1))
-    print(json.dumps(record), flush=True)
+    trainer.save_model(str(out / "adapter" if recipe.lora else out))  # every process has a part of it under FSDP
+    if trainer.is_world_process_zero():
+        if recipe.lora:
+            merge(recipe, previous, out)
+        tokenizer.save_pretrained(out)
+        (out / "log.json").write_text(json.dumps(trainer.state.log_history))
+        record = {
+            "stage": stage.name, "steps": trainer.state.global_step, "tokens": int(data["starts"][-1]),
+            "validation_loss": losses, **origin(recipe),
+        }  # fmt: skip
+        manifest.write_text(json.dumps(record, indent=1))
+        print(json.dumps(record), flush=True)
+    trainer.accelerator.wait_for_everyone()
     return out
+
+
+def merge(recipe: Recipe, previous: Path | None, out: Path) -> None:
+    """Add the trained adapter to the weights under it, so that what is served is an ordinary model."""
+    from peft import PeftModel
+
+    weights = AutoModelForCausalLM.from_pretrained(
+        previous or recipe.model.start, dtype=getattr(torch, recipe.model.weights)
+    )
+    PeftModel.from_pretrained(weights, str(out / "adapter")).merge_and_unload().save_pretrained(out)
+
+
+def origin(recipe: Recipe) -> dict:
+    """What a card must tell of a model that began as somebody else's: the base and the texts, with their licences."""
+    if recipe.model.own:
+        return {}
+    sources = [{"name": s.name, "repository": s.repository, "licence": s.licence} for s in recipe.sources]
+    lora = asdict(recipe.lora) if recipe.lora else None
+    return {"base": recipe.model.start, "licence": recipe.model.licence, "lora": lora, "sources": sources}

@@ -7,11 +7,12 @@ listener would say this), `acceptable` (no harm, not good), `must-not` (wrong, s
 import json
 import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from therapist.clauses import beginnings
-from therapist.conversation import Message, token_ids, user
-from therapist.generators import EMBEDDED_FOLDER
+from therapist.conversation import Message, user
+from therapist.generators import EMBEDDED_FOLDER, FastGenerator
+from therapist.settings import Settings
 from train import corpus
 
 JUDGEMENTS = ("say", "acceptable", "must-not")
@@ -37,30 +38,15 @@ def draw(out: Path, *, train: int = 900, held: int = 300, drafts: int = 2, autho
     return len(rows)
 
 
-def sample(conversations: list[list[Message]], n: int, seed: int, batch: int = 24) -> list[list[str]]:
-    """n drafts of the shipped generator for each conversation, begun as it begins them, many at once."""
-    import torch
+def sample(conversations: list[list[Message]], n: int, seed: int, folder: Path = EMBEDDED_FOLDER) -> list[list[str]]:
+    """n drafts for each conversation, by the very path that serves."""
     from tqdm import tqdm
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_pretrained(EMBEDDED_FOLDER, dtype=torch.float32).eval()
-    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED_FOLDER, padding_side="left")
-    begun = [(i, words) for i, c in enumerate(conversations) for words in beginnings(c[-1]["content"], n)]
-    prompts = [token_ids(tokenizer, c)[-350:] for c in conversations]
-    rows = [prompts[i] + tokenizer(words, add_special_tokens=False)["input_ids"] for i, words in begun]
-    order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
-    found: list[list[str]] = [[] for _ in prompts]
-    for at in tqdm(range(0, len(order), batch), desc="drafting"):
-        chosen = order[at : at + batch]
-        padded = tokenizer.pad({"input_ids": [rows[row] for row in chosen]}, return_tensors="pt")
-        with torch.inference_mode():
-            out = model.generate(**padded)
-        texts = tokenizer.batch_decode(out[:, padded["input_ids"].shape[1] :], skip_special_tokens=True)
-        for row, text in zip(chosen, texts, strict=True):
-            i, words = begun[row]
-            found[i].append((words + text).strip())
-    return found
+    settings = Settings(timeout_s=120)
+    generator = FastGenerator(settings, folder)
+    with ThreadPoolExecutor(2 * settings.threads) as pool:
+        drafts = pool.map(lambda c: generator.generate(c, n, seed), conversations)
+        return list(tqdm(drafts, "drafting", len(conversations)))
 
 
 def _row(entry: dict, text: str, origin: str) -> dict:

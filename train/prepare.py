@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from therapist.conversation import CHAT_TEMPLATE, END, PAD, SPECIAL_TOKENS, Message, fit, token_ids
+from therapist.conversation import CHAT_TEMPLATE, END, PAD, SPECIAL_TOKENS, Message, fit
 from train import corpus, sources, turned
 from train.recipe import Recipe, RecipeError, Source, Stage
+from train.templates import keep_tokenizer, rendered_foreign, rendered_own
 
 READERS = {
     "dialogues": sources.dialogues,
@@ -19,7 +20,9 @@ READERS = {
     "turned": turned.turned,
     "turned-corpus": turned.turned_corpus,
     "corpus": corpus.conversations,
+    "generated": corpus.generated,
     "said": corpus.said,
+    "ended": corpus.ended,
 }
 "Reader of a recipe's source to the function that yields its conversations."
 VALIDATION_SHARE = 0.01
@@ -91,19 +94,24 @@ def train_tokenizer(texts: Iterator[str], vocabulary: int, folder: Path) -> None
     fast.save_pretrained(folder)
 
 
-def rows(conversations: list[list[Message]], tokenizer, stage: Stage) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Token ids, which of them carry loss, and where each row begins: `ids[int32]`, `loss[bool]`, `starts[int64]`."""
+def rows(
+    conversations: list[list[Message]], tokenizer, stage: Stage, *, own: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Token ids, which of them carry loss, and where each row begins: `ids[int32]`, `loss[bool]`, `starts[int64]`.
+
+    `own` says whether the chat template is the project's (`Model.own`).
+    """
+    render = rendered_own if own else rendered_foreign
     ids: list[int] = []
     loss: list[bool] = []
     starts = [0]
     for conversation in conversations:
         kept = (
-            fit(conversation, stage.length, lambda m: len(token_ids(tokenizer, m, add_generation_prompt=False)))
+            fit(conversation, stage.length, lambda m: len(render(tokenizer, m)[0]))
             if len(conversation) > 1
             else conversation
         )
-        out = tokenizer.apply_chat_template(kept, tokenize=True, return_dict=True, return_assistant_tokens_mask=True)
-        row, mask = out["input_ids"], out["assistant_masks"]
+        row, mask = render(tokenizer, kept)
         if stage.loss == "all":
             mask = [1] * len(row)
         if len(row) > stage.length and not stage.packed:
@@ -127,7 +135,9 @@ def prepare(recipe: Recipe, data: Path, out: Path, stage: Stage) -> None:
     out.mkdir(parents=True, exist_ok=True)
     parts = {name: split(list(read(recipe.source(name), data))) for name in stage.mix}
     tokenizer_folder = out / "tokenizer"
-    if not (tokenizer_folder / "tokenizer.json").exists():
+    if not recipe.model.own:
+        keep_tokenizer(recipe.model.start, tokenizer_folder)
+    elif not (tokenizer_folder / "tokenizer.json").exists():
         # The project's own corpus counts ten times: its words are the ones that will be said.
         own = [c for s in recipe.sources if s.reader == "corpus" for c in read(s, data)] * 10
         texts = (m["content"] for c in [*(c for train, _ in parts.values() for c in train), *own] for m in c)
@@ -142,7 +152,7 @@ def prepare(recipe: Recipe, data: Path, out: Path, stage: Stage) -> None:
         if valid and not (out / f"valid-{name}.json").exists():
             (out / f"valid-{name}.json").write_text(json.dumps(valid, ensure_ascii=False), encoding="utf-8")
     rng.shuffle(mixed)
-    ids, loss, starts = rows(mixed, tokenizer, stage)
+    ids, loss, starts = rows(mixed, tokenizer, stage, own=recipe.model.own)
     np.savez(out / f"{stage.name}.npz", ids=ids, loss=loss, starts=starts)
     done.write_text(
         json.dumps({"stage": stage.name, "conversations": len(mixed), "rows": len(starts) - 1, "tokens": len(ids)})

@@ -36,6 +36,26 @@ class Model:
     "Tokens, the special ones included."
     layers: int = 6
     "A multiple of six stacks MiniLM's layers, each one repeated in place."
+    weights: str = "float32"
+    "Or `bfloat16`, half the memory: right for the frozen weights under a LoRA."
+    licence: str = ""
+    "The start's own licence as the Hub spells it; it stands in the card of what is published."
+
+    @property
+    def own(self) -> bool:
+        """Whether tokenizer and chat template are the project's; a start by name keeps its own."""
+        return self.start in ("minilm", "scratch")
+
+
+@dataclass(frozen=True)
+class Lora:
+    """Low-rank adapters that are trained in place of the weights (Hu et al. 2021), by peft; merged when a stage ends."""
+
+    r: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+    targets: str | list[str] = "all-linear"
+    "Which linear layers get one: names, or all but the output head."
 
 
 @dataclass(frozen=True)
@@ -54,6 +74,13 @@ class Stage:
     length: int = 384
     "Tokens in a row. A longer conversation loses its oldest turns."
     batch: int = 16
+    "Rows in one step of the optimiser, over all processes together, so that a recipe means the same on any machine."
+    accumulate: int = 1
+    "In how many parts a process computes its rows of a batch: more parts, less memory, the same result."
+    checkpointing: bool = False
+    "Compute activations again on the way back instead of keeping them: a third more time, a fraction of the memory."
+    bf16: bool = True
+    "Compute in bfloat16; the optimiser's own numbers keep the precision of the weights."
     warmup: float = 0.05
     "Share of the steps before the learning rate reaches its peak."
     schedule: str = "cosine"
@@ -69,6 +96,7 @@ class Recipe:
     model: Model
     sources: tuple[Source, ...]
     stages: tuple[Stage, ...]
+    lora: Lora | None = None
 
     def source(self, name: str) -> Source:
         for source in self.sources:
@@ -103,7 +131,10 @@ def load(path: str | Path) -> Recipe:
         model=_build(Model, table.get("model", {}), "[model]"),
         sources=tuple(_build(Source, s, f"[[sources]] number {i}") for i, s in enumerate(table.get("sources", []), 1)),
         stages=tuple(_build(Stage, s, f"[[stages]] number {i}") for i, s in enumerate(table.get("stages", []), 1)),
+        lora=_build(Lora, table["lora"], "[lora]") if "lora" in table else None,
     )
+    if recipe.model.weights not in ("float32", "bfloat16"):
+        raise RecipeError(f"[model] weights must be 'float32' or 'bfloat16', got {recipe.model.weights!r}.")
     for stage in recipe.stages:
         for name in stage.mix:
             recipe.source(name)

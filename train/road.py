@@ -1,6 +1,12 @@
-"""The road from raw data to a trained model, stage after stage; each one resumes where it was killed."""
+"""The road from raw data to a trained model, stage after stage; each one resumes where it was killed.
+
+`accelerate launch -m train RECIPE` walks it in several processes.
+"""
 
 from pathlib import Path
+
+import torch
+from accelerate import PartialState
 
 from train import fit, prepare, recipe
 
@@ -10,7 +16,8 @@ def walk(path: Path, data: Path, out: Path, *, until: str | None = None, max_ste
     plan = recipe.load(path)
     prepared, previous = out / "prepared", None
     for stage in plan.stages:
-        prepare.prepare(plan, data, prepared, stage)
+        with PartialState(cpu=not torch.cuda.is_available()).main_process_first():
+            prepare.prepare(plan, data, prepared, stage)
         previous = fit.run(plan, stage, prepared, out / stage.name, previous, max_steps=max_steps)
         if stage.name == until:
             break
