@@ -62,3 +62,11 @@ def test_good_news_is_met_as_good_news_and_trouble_never_with_joy() -> None:
     assert tidings("I passed my exam!! i can't believe it") == {"good", "either"}
     assert "good" not in tidings("I lost my job today and my wife has not heard yet.")
     assert tidings("I got the job but my dad will never know.") == {"trouble", "good", "either"}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("unit", ["word ", "i finally ", "passed my ", "first time in ", "can't ", "!", "a"])
+def test_no_message_however_long_holds_up_the_choice(unit: str) -> None:
+    """A pattern whose time doubles with every word would never end here."""
+    message = (unit * 2000)[:1999]
+    assert tidings(message) and spoken_of(message) is not None
