@@ -66,7 +66,7 @@ class Book:
     light: re.Pattern[str] | None
     present: re.Pattern[str] | None
     script: re.Pattern[str] | None
-    "What a text must hold to be read at all, such as a letter of the script that the patterns are written in."
+    "What a text must hold to be read at all: a letter of the script that the patterns are written in, a common word."
 
 
 def assess(statement: str, history: Sequence[Message] = (), language: str = "en") -> Risk:
@@ -84,7 +84,8 @@ def assess(statement: str, history: Sequence[Message] = (), language: str = "en"
 
 def denies(statement: str) -> bool:
     """Whether the person says that they do not mean to harm themselves or anybody."""
-    return any(book.denials is not None and book.denials.search(plain(statement)) for book in _books())
+    text = plain(statement)
+    return any(book.denials is not None and book.denials.search(text) for book in _readable(text))
 
 
 def plain(text: str) -> str:
@@ -105,8 +106,12 @@ def _respell(word: re.Match[str]) -> str:
 def _read(text: str) -> list[Risk]:
     """Every sign in one text, idioms and denials taken out first."""
     text = plain(text)
-    books = (book for book in _books() if not book.script or book.script.search(text))
-    return [found for book in books for found in _signs(text, book)]
+    return [found for book in _readable(text) for found in _signs(text, book)]
+
+
+def _readable(text: str) -> list[Book]:
+    """The books whose language a text may be in, by its letters or commonest words; most can be in any."""
+    return [book for book in _books() if not book.script or book.script.search(text)]
 
 
 def _signs(text: str, book: Book) -> list[Risk]:
@@ -130,7 +135,7 @@ def _across(statement: str, earlier: Sequence[str]) -> list[Risk]:
     told = f"{before} . {now}"
     return [
         Risk(rule.level, rule.kind, (before_it[0].strip(), seen[0].strip()))
-        for book in _books()
+        for book in _readable(told)
         for rule in book.pairs
         if rule.earlier
         and not (book.harmless and book.harmless.search(now))
