@@ -125,6 +125,8 @@ def generate(root: Path, url: str, out: Path, *more: str) -> subprocess.Popen:
     return subprocess.Popen(
         [*command, "--beside", str(nothing), *more], cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env=os.environ | {"THERAPIST_API_KEY": "k"},
+        # A suite in the background has been told to ignore Ctrl+C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 

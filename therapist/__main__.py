@@ -30,7 +30,9 @@ def main(arguments: Sequence[str]) -> int:
         print(w["no_command"].format(repr(name[:40]), ", ".join(ROOMS)), file=sys.stderr)
         return USAGE
     try:
-        return importlib.import_module(ROOMS[name]).main(rest)
+        status = importlib.import_module(ROOMS[name]).main(rest)
+        sys.stdout.flush()
+        return status
     except UnreachableError as error:
         print(w["unreachable"].format(error), file=sys.stderr)
         return UNREACHABLE
@@ -48,4 +50,7 @@ if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no umlaut still gets the rest
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)  # models may still be loading in a thread: an interpreter that ends under them aborts
