@@ -164,11 +164,15 @@ def test_who_asks_hears_a_few_words_back(guide):
     assert "No reply came" not in guide.locator(".q-heard").inner_text()
 
 
-def test_a_crisis_in_a_journal_meets_the_protocol_and_a_line_to_call(guide):
-    write_journal(guide, "Long day. I want to kill myself.")
+def test_a_crisis_in_a_journal_meets_the_protocol_and_a_line_to_call_above_all_that_was_written(guide):
+    write_journal(guide, "Long day.\n\n" * 40 + "I want to kill myself.")
     guide.get_by_role("button", name="Hear a few words back").click()
-    guide.locator(".q-heard .q-card a[href='tel:116123']").wait_for(timeout=60_000)
+    line = guide.locator(".q-heard .q-card a[href='tel:116123']")
+    line.wait_for(timeout=60_000)
     assert "116 123" in guide.locator(".q-heard").inner_text()
+    box = line.bounding_box()  # on the screen as it is, and nothing over it
+    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    assert guide.evaluate("([x, y]) => document.elementFromPoint(x, y)?.getAttribute('href')", middle) == "tel:116123"
 
 
 def test_an_exercise_can_be_done_by_keyboard_alone(guide):

@@ -2,13 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
-from therapist import Settings, Therapist
+from therapist import Settings, Therapist, page
 from therapist.api import Api
 from therapist.errors import InputError
-from therapist.exercises import asked_for, closing, exercises, find, fitting, script, spoken, walk
+from therapist.exercises import SAID, asked_for, closing, exercises, find, fitting, script, spoken, walk
 from therapist.risk import assess
 
 PATTERNS = {"longer-out": [4, 6], "even": [5, 5], "box": [4, 4, 4, 4], "4-7-8": [4, 7, 8]}
@@ -16,9 +17,9 @@ CATALOGUE = {
     *PATTERNS, "grounding", "panic", "muscles-short", "muscles-long", "calming-place", "body-scan", "gratitude",
     "free-journal", "guided-journal", "thought-record", "worry-time", "values", "sleep",
 }  # fmt: skip
-LANGUAGES = ("es", "fr", "de", "pt", "it", "ar")
-FIRST_AID = {"longer-out", "grounding", "panic"}
-"What every language must have; a test names what else a language lacks."
+LANGUAGES = tuple(code for code in page.languages() if code != "en")
+REQUESTS = json.loads((Path(__file__).parent / "requests.json").read_text(encoding="utf-8"))
+"By language, three ways to ask for each exercise, and messages that ask for none."
 
 
 @pytest.fixture
@@ -298,24 +299,50 @@ def test_a_call_that_cannot_be_answered_says_what_is_wrong_and_what_exists(aslee
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_language_has_at_least_first_aid_and_says_what_it_lacks(language, capsys):
-    assert spoken(language)
-    known = {e.id for e in exercises(language)}
-    with capsys.disabled():
-        print(f"\n{language} lacks {', '.join(sorted(CATALOGUE - known)) or 'nothing'}")
-    assert known >= FIRST_AID
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_translation_keeps_every_step_and_leaves_no_english(language):
+    assert spoken(language)
+    given = page.given(language, "exercises")["exercises"]
     for own in exercises(language):
         english = find(own.id)
         assert [s.seconds for s in own.steps] == [s.seconds for s in english.steps]
+        assert {key: len(given[own.id][key]) for key in SAID if key in given[own.id]} == steps_with_words(english)
         assert own.language == language and own.instead
         for mine, theirs in zip(own.steps, english.steps, strict=True):
             assert mine.say != theirs.say, own.id
+            assert bool(mine.label) == bool(theirs.label) and len(mine.choices) == len(theirs.choices)
+            assert [c.count(":") for c in mine.choices] == [c.count(":") for c in theirs.choices], own.id
+            assert not set(mine.choices) & {c for c in theirs.choices if ":" in c}
         assert own.note != english.note and own.about != english.about
     assert closing(8, 4, language) != closing(8, 4) and closing(language=language) != closing()
+
+
+def steps_with_words(exercise) -> dict[str, int]:
+    """How many steps have each kind of words, of those that any step has."""
+    counted = {key: sum(bool(getattr(step, key)) for step in exercise.steps) for key in SAID}
+    return {key: number for key, number in counted.items() if number}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_exercise_is_walked_and_answered_in_the_language_of_the_call(asleep, language):
+    known = {e.id: e for e in exercises(language)}
+    for name, own in known.items():
+        first = asleep.exercise_step(name, 0, language=language)
+        assert (first["say"], first["label"]) == (own.steps[0].say, own.steps[0].label)
+        last = asleep.exercise_step(name, first["steps"], before=3, after=7, language=language)
+        assert last["say"] == closing(3, 7, language) != closing(3, 7)
+
+
+@pytest.mark.parametrize("language", REQUESTS)
+def test_every_exercise_is_asked_for_in_every_language_and_trouble_asks_for_none(language):
+    wishes = [(text, name) for name, texts in REQUESTS[language]["asks"].items() for text in texts]
+    assert {name for _, name in wishes} == CATALOGUE
+    missed = [
+        (text, name, found and found.id)
+        for text, name in wishes
+        if (found := asked_for(text)) is None or found.id != name
+    ]
+    begun = [(text, found.id) for text in REQUESTS[language]["not"] if (found := asked_for(text))]
+    assert (missed, begun) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -332,7 +359,8 @@ def test_a_translation_keeps_every_step_and_leaves_no_english(language):
 def test_an_exercise_is_asked_for_and_given_in_the_persons_language(words, language):
     found = asked_for(words)
     assert found and (found.id, found.language) == ("longer-out", language)
-    assert found.steps[0].say in script(found) and "Breathe in" not in script(found)
+    assert found.steps[0].say in script(found)
+    assert "Breathe in" not in script(found) and "4 seconds" not in script(found)
 
 
 def test_a_language_without_exercises_gets_the_english_ones(asleep):

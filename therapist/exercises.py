@@ -16,6 +16,9 @@ from therapist.errors import InputError
 from therapist.language import written_in
 
 DATA = Path(__file__).parent / "data"
+OWN = ("name", "about", "note", "asks", "says")
+SAID = ("say", "label", "choices")
+"What a language gives of an exercise, and of its steps a list for each kind of words."
 READ = 500
 "Characters of a statement in which a request is looked for."
 
@@ -145,7 +148,7 @@ def script(exercise: Exercise) -> str:
     """The exercise in words, for wherever there is no pacer."""
     table = _table(exercise.language)
     timed = exercise.kind == "breathing"
-    steps = [f"{s.say}: {s.seconds} seconds." if timed else s.say + _listed(s) for s in exercise.steps]
+    steps = [table["timed"].format(s.say, s.seconds) if timed else s.say + _listed(s) for s in exercise.steps]
     again = [table["again"].format(exercise.rounds)] if exercise.rounds > 1 else []
     return "\n".join([f"{table['intro'][exercise.kind]} {exercise.note}".strip(), "", *steps, *again])
 
@@ -165,7 +168,7 @@ def unreflected(language: str = "en") -> str:
 
 
 def _listed(step: Step) -> str:
-    return f" ({'; '.join(choice.split(':')[0] for choice in step.choices)})" if step.choices else ""
+    return f" ({'; '.join(choice.split(':')[0].strip() for choice in step.choices)})" if step.choices else ""
 
 
 def _step(entry: dict) -> Step:
@@ -214,6 +217,20 @@ def _table(language: str) -> dict:
     return {**english, **own, **merged, "exercises": known}
 
 
+def translatable() -> dict[str, Any]:
+    """The English table in the shape in which another language gives its own; `fits` holds for all of them."""
+    english = _table("en")
+    told = {e["id"]: {**{key: e[key] for key in OWN}, **_said(e)} for e in english["exercises"]}
+    return {**{key: value for key, value in english.items() if key != "fits"}, "exercises": told}
+
+
+def _said(entry: dict) -> dict[str, list]:
+    """By kind of words, those of the steps that have them, in order."""
+    found = {key: [step[key] for step in entry["steps"] if key in step] for key in SAID}
+    return {key: words for key, words in found.items() if words}
+
+
 def _translated(entry: dict, own: dict) -> dict:
-    steps = [{**step, "say": say} for step, say in zip(entry["steps"], own["say"], strict=True)]
-    return {**entry, **{k: v for k, v in own.items() if k != "say"}, "steps": steps}
+    given = {key: iter(own.get(key, ())) for key in SAID}
+    steps = [{**step, **{key: next(given[key]) for key in SAID if key in step}} for step in entry["steps"]]
+    return {**entry, **{key: value for key, value in own.items() if key not in SAID}, "steps": steps}

@@ -26,6 +26,8 @@ NOTICE_VERSION = "2"
 "Raised when the notice changes, so that everybody sees it again."
 SCRIPTS = ("talk", "why", "menu", "mood", "memory", "handoff", "feedback")
 "Files of `data/page`, in the order in which they build on each other, after `page.js`."
+TABLES = ("page", "exercises", "handoff", "reasons")
+"What a language of the page has in its folder."
 ICONS = (180, 192, 512)
 COLOURS = {"light": "#f6f3ec", "dark": "#12191b"}
 "The paper of `page.css`, for the frame that a phone draws around an installed page."
@@ -58,9 +60,17 @@ def spoken(language: str | None) -> str | None:
 
 
 def missing(language: str) -> list[str]:
-    """Keys of the English `page.json` that a language has not translated, as paths such as `menu.open`."""
-    own = json.loads((DATA / language / "page.json").read_text(encoding="utf-8"))
-    return [path for path in _paths(words()) if path not in set(_paths(own))]
+    """What a language has not translated of `TABLES`, as paths such as `page.menu.open`."""
+    english, own = ({name: given(code, name) for name in TABLES} for code in ("en", language))
+    return [path for path in _paths(english) if path not in set(_paths(own))]
+
+
+def given(language: str, name: str) -> dict[str, Any]:
+    """A table as a language's folder gives it; of the English exercises only what a language has to give."""
+    if (language, name) == ("en", "exercises"):
+        return exercises.translatable()
+    path = DATA / language / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _paths(table: dict[str, Any], above: str = "") -> list[str]:
@@ -81,20 +91,19 @@ def disclosed(table: dict[str, Any], remote: bool) -> dict[str, Any]:
 
 def head(settings: Settings, offline: bool = False) -> str:
     """Styles, data and scripts of the page, in this order."""
-    remote = bool(settings.base_url)
+    remote, language = bool(settings.base_url), spoken(settings.language) or "en"
     data = {
         "languages": {code: disclosed(words(code), remote) for code in languages()},
-        "language": spoken(settings.language) or "en",
+        "language": language,
         "helplines": helplines(),
-        "exercises": [asdict(exercise) for exercise in exercises.exercises()],
-        "guide": exercises.words(),
+        "guides": {language: guide(language)},
         "country": settings.country,
         "version": NOTICE_VERSION + ("-remote" if remote else ""),
         "offline": offline,
     }
     style = _read("page.css") + _read("exercises.css")
     script = "\n".join([_read("exercises.js"), _read("page.js"), *(_read(f"page/{name}.js") for name in SCRIPTS)])
-    safe = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+    safe = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     links = (
         '<link rel="manifest" href="manifest.webmanifest"><link rel="apple-touch-icon" href="icon-180.png">'
         f'<meta name="theme-color" media="(prefers-color-scheme: light)" content="{COLOURS["light"]}">'
@@ -105,6 +114,16 @@ def head(settings: Settings, offline: bool = False) -> str:
 
 def _read(name: str) -> str:
     return (DATA / name).read_text(encoding="utf-8")
+
+
+def guide(language: str) -> dict[str, Any]:
+    """The exercises of a language and the words around them, for the browser; English where it has none."""
+    known = exercises.exercises(language)
+    return {
+        "language": known[0].language,
+        "words": exercises.words(language),
+        "exercises": [asdict(exercise) for exercise in known],
+    }
 
 
 def helplines() -> dict[str, Any]:
@@ -184,15 +203,19 @@ def blind(reply: Reply) -> list[int]:
 
 
 def routes(settings: Settings) -> list[Route]:
-    """The files that make the page an app on a device: manifest, icons, service worker, and help offline."""
+    """What the page fetches: a language's exercises, and what makes it an app on a device: manifest, icons, service
+    worker, and help offline.
+    """
     language = spoken(settings.language) or "en"
 
     def manifest(_: Request) -> Response:
         return JSONResponse(_manifest(language), media_type="application/manifest+json")
 
     help_page = _offline(settings, language)
-    script = _read("page/worker.js").replace(
-        "quiet-help", f"quiet-{hashlib.sha256(help_page.encode()).hexdigest()[:12]}"
+    guides = {code: guide(code) for code in languages()}
+    state = hashlib.sha256((help_page + json.dumps(guides)).encode()).hexdigest()
+    script = (
+        _read("page/worker.js").replace("quiet-help", f"quiet-{state[:12]}").replace("quiet-codes", " ".join(guides))
     )
 
     def offline(_: Request) -> Response:
@@ -200,6 +223,10 @@ def routes(settings: Settings) -> list[Route]:
 
     def worker(_: Request) -> Response:
         return Response(script, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+    def guided(request: Request) -> Response:
+        found = guides.get(request.path_params["language"])
+        return JSONResponse(found) if found else Response(status_code=404)
 
     def icon(request: Request) -> Response:
         return FileResponse(DATA / "page" / request.url.path.rpartition("/")[2])
@@ -209,6 +236,7 @@ def routes(settings: Settings) -> list[Route]:
         Route("/manifest.json", manifest),  # Gradio's own link, which a browser reads first
         Route("/offline", offline),
         Route("/worker.js", worker),
+        Route("/guide/{language}.json", guided),
         *(Route(f"/icon-{size}.png", icon, name=str(size)) for size in ICONS),
     ]
 

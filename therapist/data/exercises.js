@@ -1,7 +1,8 @@
 /* Guided exercises: choose, rate, walk the steps, hear a word back. Steps, timer and what the person writes stay in this page;
    only "Hear a few words back" sends anything. Everything is built with textContent. `page.js` gives the tools and the sheet. */
-window.quietExercises = ({ el, button, fill, heading, show, crisisCard, country }) => {
-  const { exercises, guide: words } = window.quietData;
+window.quietExercises = ({ el, button, fill, heading, show, redraw, crisisCard, country }) => {
+  const { guides, languages } = window.quietData;
+  let { exercises, words } = Object.values(guides)[0];
   const QUIET = 6; // answers between two offers in the flow
   const MAIN = "#q-pace, #q-pause:not([hidden]), #q-next, h3"; // what to press next, where a view begins
   const HEAVY = 8; // a rating from which people are named, whatever it was before
@@ -9,7 +10,7 @@ window.quietExercises = ({ el, button, fill, heading, show, crisisCard, country 
   const room = el("div", { class: "q-guide" });
   const fresh = () => ({ at: -1, ratings: {}, answers: {} });
   let runs = {}; // what was begun, so that looking at another exercise loses nothing
-  let exercise = exercises[0], run = fresh(), steps = [], left = 0, timer = null, stage = null, breath = exercise.id;
+  let exercise = exercises[0], run = fresh(), steps = [], left = 0, timer = null, stage = null, breath = exercise.id, listed = false;
 
   const named = (id) => exercises.find((e) => e.id === id);
   const view = (...nodes) => { room.replaceChildren(...nodes.flat().filter(Boolean)); const sheet = room.closest(".q-sheet"); if (sheet) sheet.scrollTop = 0; };
@@ -20,14 +21,30 @@ window.quietExercises = ({ el, button, fill, heading, show, crisisCard, country 
     exercise = named(id) || exercises[0];
     run = runs[exercise.id] ||= fresh();
     steps = Array.from({ length: exercise.rounds }, () => exercise.steps).flat();
-    stage = null;
+    stage = null; listed = false;
     if (exercise.kind === "breathing") breath = exercise.id;
     if (run.at < 0) start(); else if (run.at >= steps.length) end(); else { step(); pause(); }
   };
   const forget = () => { runs = {}; breath = exercises[0].id; select(breath); };
 
+  /* a language's words come when it is first spoken; until then, and where they do not arrive, the others stay. True when they changed. */
+  let asked = "";
+  const speak = () => {
+    const code = window.quiet.words.language, guide = guides[code];
+    if (!guide && asked !== code) {
+      asked = code;
+      fetch(new URL(`guide/${code}.json`, document.baseURI)).then((r) => r.json()).then((found) => { guides[code] = found; redraw(); }).catch(() => { asked = ""; });
+    }
+    if (!guide || guide.language === room.lang) return false;
+    ({ exercises, words } = guide);
+    room.lang = guide.language; room.dir = languages[guide.language].direction;
+    if (listed) list(); else select(exercise.id);
+    return true;
+  };
+
   const list = () => {
     pause();
+    listed = true;
     view(el("p", {}, words.lead), Object.entries(words.kinds).map(([kind, title]) => {
       const found = exercises.filter((e) => e.kind === kind);
       return found.length && el("section", { class: "q-shelf" }, el("h3", {}, title), ...found.map((e) =>
@@ -101,23 +118,24 @@ window.quietExercises = ({ el, button, fill, heading, show, crisisCard, country 
     stage.pause.textContent = words.resume; stage.count.textContent = words.paused;
     if (!still.matches) stage.orb.style.transform = getComputedStyle(stage.orb).transform;
   };
+  const parts = (choice) => choice.split(": ").map((part) => part.trim());
   const form = (now, index) => {
-    const kept = run.answers[index] || "";
     if (!now.choices.length) {
       const field = el("textarea", { class: "q-field-area", rows: 4, maxlength: 4000, "aria-label": now.say, placeholder: words.answer, oninput: () => { run.answers[index] = field.value; } });
-      field.value = kept;
+      field.value = run.answers[index] || "";
       return [field];
     }
-    const boxes = now.choices.map((choice) => {
-      const [name, ...about] = choice.split(": ");
-      const box = el("input", { type: "checkbox", value: name, checked: kept.split(", ").includes(name), onchange: () => { run.answers[index] = boxes.filter((b) => b.firstChild.checked).map((b) => b.firstChild.value).join(", "); } });
+    const boxes = now.choices.map((choice, number) => {
+      const [name, ...about] = parts(choice);
+      const box = el("input", { type: "checkbox", checked: (run.answers[index] || []).includes(number), onchange: () => { run.answers[index] = boxes.flatMap((b, n) => (b.firstChild.checked ? [n] : [])); } });
       return el("label", { class: "q-check" }, box, el("span", {}, el("b", {}, name), about.length ? el("small", {}, about.join(": ")) : null));
     });
     return [el("fieldset", { class: "q-checks" }, el("legend", {}, words.choose), ...boxes)];
   };
 
   /* the end: how it is now, what was written, and a reply only to those who ask for one */
-  const written = () => steps.map((step, i) => [step.label, (run.answers[i] || "").trim()]).filter(([, text]) => text);
+  const answer = (step, given) => (step.choices.length ? (given || []).map((n) => parts(step.choices[n])[0]).join(", ") : (given || "").trim());
+  const written = () => steps.map((step, i) => [step.label, answer(step, run.answers[i])]).filter(([, text]) => text);
   const text = (between) => { const found = written(); return found.length === 1 ? found[0][1] : found.map(([label, said]) => `${label}: ${said}`).join(between); };
   const end = () => {
     stage = null;
@@ -142,7 +160,7 @@ window.quietExercises = ({ el, button, fill, heading, show, crisisCard, country 
       link.click(); URL.revokeObjectURL(link.href);
     };
     const ask = button(words.reflect, "main wide", () => reflect(heard, ask));
-    return el("section", { class: "q-yours" }, el("h3", {}, words.yours), el("p", { class: "q-text" }, text("\n")), el("p", { class: "soft" }, words.private),
+    return el("section", { class: "q-yours" }, el("h3", {}, words.yours), el("p", { class: "q-text", dir: "auto" }, text("\n")), el("p", { class: "soft" }, words.private),
       el("div", { class: "q-acts" }, button(words.copy, "", copy), button(words.download, "", keep), status), ask, el("p", { class: "soft" }, words.reflect_note), heard);
   };
   const reflect = async (heard, ask) => {
@@ -150,9 +168,16 @@ window.quietExercises = ({ el, button, fill, heading, show, crisisCard, country 
     heard.replaceChildren(el("p", { class: "soft" }, words.reading));
     try {
       const said = await call({ exercise: exercise.id, step: steps.length, answer: text(" "), country: country(), language: window.quiet.words.language });
-      heard.replaceChildren(...said.word.split("\n\n").map((p) => el("p", {}, p)), ...(said.route === "crisis" ? [crisisCard(said.risk.kind)] : []));
+      const word = said.word.split("\n\n").map((p) => el("p", { dir: "auto" }, p));
+      if (said.route === "crisis") urgent(heard, crisisCard(said.risk.kind), word); else heard.replaceChildren(...word);
     } catch { heard.replaceChildren(el("p", {}, words.failed)); }
     ask.disabled = false;
+  };
+  const urgent = (heard, card, word) => { // the line to call stands above all that was written
+    room.prepend(heard);
+    heard.replaceChildren(card, ...word);
+    room.closest(".q-sheet").scrollTop = 0;
+    card.querySelector("a")?.focus({ preventScroll: true });
   };
   const call = async (body) => {
     const at = new URL("gradio_api/call/v2/exercise_step", document.baseURI), signal = AbortSignal.timeout(180000);
@@ -179,5 +204,5 @@ window.quietExercises = ({ el, button, fill, heading, show, crisisCard, country 
     focus(MAIN);
   };
   select(exercise.id);
-  return { heading: words.heading, draw: () => [heading(words.heading), room], stop: pause, forget, open, offer, list: () => { list(); show("exercises"); } };
+  return { speak, draw: () => [heading(words.heading), room], stop: pause, forget, open, offer, list: () => { list(); show("exercises"); } };
 };

@@ -139,7 +139,7 @@
   };
   const help = () => [heading(words.helplines.heading), el("p", {}, words.helplines.lead), countries("q-country"), ...lines()];
 
-  const exercises = window.quietExercises({ el, button, fill, heading, show, crisisCard: (kind) => window.quiet.crisisCard(kind), country: () => country });
+  const exercises = window.quietExercises({ el, button, fill, heading, show, redraw, crisisCard: (kind) => window.quiet.crisisCard(kind), country: () => country });
 
   const place = (props) => { placeProps = props; setTimeout(tellServer, 0); }; // the component is not ready earlier
 
@@ -151,7 +151,8 @@
     const head = el("header", { class: "q-bar" });
     listeners.add(() => head.replaceChildren(...bar()));
     for (const draw of [sheet("notice", words.notice.heading, notice), sheet("youth", words.youth.heading, youth), sheet("help", words.helplines.heading, help)]) listeners.add(draw);
-    sheet("exercises", exercises.heading, exercises.draw);
+    const guide = sheet("exercises", "", exercises.draw);
+    listeners.add(() => { if (exercises.speak()) guide(); });
     for (const [name, draw] of Object.entries(more)) listeners.add(sheet(name, "", draw));
     listeners.add(() => Object.values(sheets).forEach((s) => s.setAttribute("aria-label", s.querySelector("h2").textContent)));
     redraw();

@@ -91,12 +91,12 @@
   const label = () => {
     if (document.title !== words.title) document.title = words.title;
     const area = field();
+    for (const node of document.querySelectorAll("gradio-app .block, #message textarea")) if (node.dir !== words.direction) node.dir = words.direction; // Gradio says ltr
     if (area) {
       if (area.placeholder !== words.placeholder) area.placeholder = words.placeholder;
       const hint = touch() ? "enter" : "send";
       if (area.getAttribute("enterkeyhint") !== hint) area.setAttribute("enterkeyhint", hint);
       named(area, words.message);
-      for (const node of [document.querySelector("#message"), area]) if (node.dir !== words.direction) node.dir = words.direction; // Gradio says ltr
       if (!area.hasAttribute("aria-describedby")) area.setAttribute("aria-describedby", "q-keys");
     }
     text(document.querySelector("#message .submit-button"), words.send);
