@@ -67,6 +67,7 @@ class Therapist:
         with self._loading:
             if self.ready:
                 return
+            assess("")  # compiles the patterns: who is in danger waits for no model
             # One by one: what does load works, and `limited` says what does not.
             for load in (self._load_reranker, self._load_classifier, self._load_generator):
                 try:

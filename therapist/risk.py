@@ -65,8 +65,6 @@ class Book:
     harmless: re.Pattern[str] | None
     light: re.Pattern[str] | None
     present: re.Pattern[str] | None
-    script: re.Pattern[str] | None
-    "What a text must hold to be read at all: a letter of the script that the patterns are written in, a common word."
 
 
 def assess(statement: str, history: Sequence[Message] = (), language: str = "en") -> Risk:
@@ -111,7 +109,7 @@ def _read(text: str) -> list[Risk]:
 
 def _readable(text: str) -> list[Book]:
     """The books whose language a text may be in, by its letters or commonest words; most can be in any."""
-    return [book for book in _books() if not book.script or book.script.search(text)]
+    return [_book(language) for language, script in _scripts().items() if not script or script.search(text)]
 
 
 def _signs(text: str, book: Book) -> list[Risk]:
@@ -165,17 +163,23 @@ def _remember(now: Risk, past: Sequence[Risk], denied: bool) -> Risk:
 
 
 @cache
-def _books() -> tuple[Book, ...]:
-    files = sorted(DATA.glob("*/risk.json"), key=lambda p: (p.parent.name != "en", p.parent.name))
-    return tuple(_book(json.loads(p.read_text(encoding="utf-8"))) for p in files)
+def _files() -> dict[str, dict]:
+    """Every language's file, English first."""
+    paths = sorted(DATA.glob("*/risk.json"), key=lambda p: (p.parent.name != "en", p.parent.name))
+    return {p.parent.name: json.loads(p.read_text(encoding="utf-8")) for p in paths}
+
+
+@cache
+def _scripts() -> dict[str, re.Pattern[str] | None]:
+    """What a text must hold for a language's book to be read: a letter of its script, or a common word."""
+    return {code: re.compile(data["script"]) if "script" in data else None for code, data in _files().items()}
 
 
 @cache
 def _spelling() -> dict[str, str]:
     """Misspellings and short forms of every file, and slips of one letter in the words that matter."""
     table: dict[str, str] = {}
-    for path in DATA.glob("*/risk.json"):
-        data = json.loads(path.read_text(encoding="utf-8"))
+    for data in _files().values():
         for word in data.get("watched", []):
             table |= {slip: word for slip in _slips(word) if slip not in data["watched"]}
         table |= data.get("spelling", {})
@@ -190,7 +194,10 @@ def _slips(word: str) -> set[str]:
     return (swapped | dropped | doubled) - {word, word + "s", word[:-1]}
 
 
-def _book(data: dict) -> Book:
+@cache
+def _book(language: str) -> Book:
+    """A language's book, compiled when the first text needs it: all of them would take seconds at the start."""
+    data = _files()[language]
     unless = data.get("unless", {})
 
     def one(name: str) -> re.Pattern[str] | None:
@@ -204,8 +211,7 @@ def _book(data: dict) -> Book:
         Rule(r["kind"], r["level"], compile_patterns(r["now"], data), False, compile_patterns(r["earlier"], data))
         for r in data.get("pairs", [])
     )
-    script = re.compile(data["script"]) if "script" in data else None
-    return Book(rules, pairs, one("idioms"), one("denials"), one("harmless"), one("light"), one("present"), script)
+    return Book(rules, pairs, one("idioms"), one("denials"), one("harmless"), one("light"), one("present"))
 
 
 def compile_patterns(patterns: Sequence[str], data: dict) -> re.Pattern[str]:
