@@ -64,12 +64,9 @@ def transformers_serve(tmp_path_factory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def llama_server(tmp_path_factory) -> Iterator[str]:
     """A tiny Llama made here, run by llama.cpp's server."""
-    advice = "To test with llama.cpp: pip install 'llama-cpp-python[server]' gguf, which compiles for some ten minutes."
-    pytest.importorskip("llama_cpp", reason=advice)
-    pytest.importorskip("gguf", reason=advice)
     folder = tmp_path_factory.mktemp("llama")
     write_llama(folder / "tiny.gguf")
-    command = sys.executable, "-m", "llama_cpp.server", "--model", str(folder / "tiny.gguf"), "--n_ctx", "2048"
+    command = sys.executable, str(Path(__file__).with_name("llama_cpp_server.py")), "--model", str(folder / "tiny.gguf")
     with serving(folder / "log", "/v1/models", *command) as url:
         yield url
 
