@@ -87,6 +87,18 @@ def test_the_page_never_offers_therapy(words):
         assert claim not in told.replace("i feel low", "").replace("i feel awful", "")
 
 
+def test_every_language_says_what_this_is_before_the_first_message_and_again():
+    """The notice's first two points are also what the reminder says."""
+    from therapist import page
+
+    for code in page.languages():
+        own = json.loads((page.DATA / code / "page.json").read_text(encoding="utf-8"))
+        points = own["notice"]["points"]
+        assert len(points) == 4 and all(title and text for title, text in points), code
+        assert "18" in own["notice"]["accept"] and own["notice"]["younger"], code
+        assert code == "en" or points != page.words("en")["notice"]["points"], code
+
+
 def test_help_lists_every_country_and_each_number_is_one_that_can_be_dialled():
     from therapist import page
 

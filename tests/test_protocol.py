@@ -13,19 +13,19 @@ from therapist.referral import helplines
 from therapist.risk import Risk
 
 FROZEN = {
-    "ru/protocol.json": "e3f793b25c6ac78bd017cd721a09d9d3a414d0bd7390562a453a104a551e5ee7",
-    "tr/protocol.json": "8ca6fa2ac49c363d98ed0f4a740632036dbcd9047edd3e63ba68d1c4a198bd94",
-    "en/protocol.json": "fabef6a0a9bbb8f5feaf23ce7a742071e85440631ceb198ae6dce8e57000a688",
-    "es/protocol.json": "30e795368495fe52dc1b93a0d9c179dff0ff5c23940193a26de7fd8f6d1e2696",
-    "de/protocol.json": "1f74b9b222031a6aec74037445359620b73e0e67287e26bacf8f7d67a5d70091",
-    "fr/protocol.json": "1e32cb8d08ee82d104e17f2e27c5bdbb12c4ed418a2912e2036658f59c012318",
-    "it/protocol.json": "35707782dcb5dd12b919990aaa7659c8eef6f3d18db90f2450f8a2da661ca8d0",
-    "nl/protocol.json": "a29f95a610f5ae018c0a1ce28a2472ef1da51ddd88f0f5c9b6ba7ee5ea637ebf",
-    "ar/protocol.json": "d286b6a4f336721a798c77ad1635bbc57d651d91b9f35662583724b1e071c77b",
-    "hi/protocol.json": "d3de4770c6303523ef499754ed6f6f707c462741ded2fab6e02aae9590c826ca",
-    "zh/protocol.json": "3021ebc23d7b5b95ecbcdba6306ca9dc35edf4e5f227e47c06fc0cb375150e7b",
-    "pt/protocol.json": "797a14f4dbf809c214d2c9a2f44e8f1e9af764a39bdda4f5d6cb96027ab97373",
-    "pl/protocol.json": "e9ce83dc77232c0d3315dd9e0b72056d93ed509c9457f7c4d429077d2a85e0e4",
+    "ru/protocol.json": "cc18a4d85f27d79b25530b7fb7207180f5397601dc23e31bbb098e3a5985cfe3",
+    "tr/protocol.json": "92e883e70cbf323e8d4f7b3a5f0ca45d1df9f81c3efc7c42cbfd592b62399d14",
+    "en/protocol.json": "426351c6acaaf372bc934c8b3aa6ccca27e76d3e88d0044f9c4fc06a12b7982b",
+    "es/protocol.json": "1496aa0f00e995e7d4b33e05f5eb10043361fe3e3790016fe155902c406cddd4",
+    "de/protocol.json": "01191345075de1865c29fc051901ddf6d72a77a44a317c6729600f2fee24ac1b",
+    "fr/protocol.json": "2425177154993494dfff570f4a66b9331ac846d0310d84a462f185c64c018426",
+    "it/protocol.json": "cbd8dbb7d342e4fe56537d491c305ffdc4b20a48395035d56fcc1e77ced9dbd5",
+    "nl/protocol.json": "9cec88cb3303b9f73c37200966b4bebf3eba9247fad74d64212938f3cd2fa385",
+    "ar/protocol.json": "fcca01e906e4501cc10c240aaaabeda5ae63ba8653a1fa2a25ba72798a17c061",
+    "hi/protocol.json": "dcde4fbe3db9e099c03960dd169819a53f8e9c73c096c3e5578d390c91c10351",
+    "zh/protocol.json": "df8e1705da31c1e66f7714e9096e79ee08ab82bdb1a3310729603a731949f87f",
+    "pt/protocol.json": "cb80db4f2d265aabca9b3945f92332e612211433103d243b0f28f436e51a7b41",
+    "pl/protocol.json": "82c96a395302c9bd475c466d6d2ef864437bd0137b04582fafaecfe817a6ecc4",
     "en/referral.json": "9ba240d83e6a4a2b60cd783af2742dd68f6163dfe56eb59b25e0b588754afa3d",
     "helplines.json": "b8e95d037d2e1f852d5c929f2dccbfdebcedefb60134f33ad0ca669de811e9c9",
 }
@@ -120,7 +120,7 @@ QUESTION_MARKS = "?\u061f\uff1f"
 def blocks_of(value):
     """Every text of a language's file that a person may read."""
     if isinstance(value, dict):
-        return [b for k, v in value.items() if k not in ("about", "imminent") for b in blocks_of(v)]
+        return [b for k, v in value.items() if k not in ("about", "imminent", "name", "patterns") for b in blocks_of(v)]
     return [b for v in value for b in blocks_of(v)] if isinstance(value, list) else [value]
 
 
@@ -280,3 +280,41 @@ def test_the_disclosure_says_what_this_is_and_is_not():
     ):
         assert program in disclosure(language)
         assert nothing in disclosure(language)
+
+
+ASKED = json.loads((protocol.DATA.parents[1] / "tests" / "human.json").read_text(encoding="utf-8"))
+
+
+def says_what_it_is(text, language):
+    """Whether a text holds one of the statements, in this language, that a program answers here."""
+    questions = json.loads((protocol.DATA / language / "protocol.json").read_text(encoding="utf-8"))["questions"]
+    answers = next(q["answers"] for q in questions if q["name"] == "human")
+    return any(answer.partition("{line}")[0].strip() in text for answer in answers)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_asks_whether_a_person_is_here_is_told_in_their_language_and_alarms_nobody(therapist, language):
+    """The page is set to English throughout: a short question hardly shows its language."""
+    assert len(ASKED["known"][language]) >= 12
+    for statement in ASKED["known"][language]:
+        reply = therapist.respond(statement, country="DE", language="en")
+        assert says_what_it_is(reply.text, language) and reply.risk.level == "none", (statement, reply.text)
+
+
+def test_most_ways_to_ask_that_the_patterns_have_not_seen_are_understood():
+    asked = [(code, statement) for code, statements in ASKED["held_out"].items() for statement in statements]
+    told = [says_what_it_is(written_answer(statement, []) or "", code) for code, statement in asked]
+    assert len(asked) == 3 * len(LANGUAGES) and sum(told) / len(told) >= 0.9
+
+
+def test_in_a_check_in_the_question_whether_a_person_is_here_is_answered_and_safety_still_asked_for(therapist):
+    told = "Honestly everyone would be better off without me."
+    history = [user(told), assistant(therapist.respond(told, country="GB").text)]
+    for statement, language in (("are you a real person?", "en"), ("bist du ein Mensch?", "de")):
+        reply = therapist.respond(statement, history, country="GB", n=1)
+        assert reply.risk.level == "concern" and says_what_it_is(reply.text, language), reply.text
+        assert reply.text.count("?") == 1
+
+
+def test_danger_behind_the_question_whether_a_person_is_here_is_still_read(therapist):
+    assert therapist.assess("are you human? I took all of it and I do not want to wake up.").level != "none"

@@ -278,6 +278,31 @@ def test_a_talk_that_was_kept_is_there_the_next_day_and_gone_when_forgotten(brow
     visit.context.close()
 
 
+def test_what_this_is_is_said_again_after_twenty_messages_three_hours_and_on_return(phone):
+    notice = phone.page.locator("#q-reminder")
+    phone.begin()
+    for number in range(1, 21):
+        assert not notice.is_visible()
+        phone.say("hey")
+        phone.answer(number)
+        until(phone, "n => quiet.turns().length === 2 * n", number)
+    notice.wait_for()
+    assert "computer program" in notice.inner_text() and "not therapy" in notice.inner_text()
+    phone.say("hey")
+    phone.answer(21)
+    notice.wait_for(state="hidden")
+    phone.page.evaluate("() => { const now = Date.now; Date.now = () => now() + 3 * 3600e3 }")
+    phone.say("hey")
+    phone.answer(22)
+    notice.wait_for()
+    show(phone, "talks")
+    tap(phone, "Keep this talk")
+    phone.page.reload()
+    phone.page.get_by_role("button", name="Go on with an earlier talk").click()
+    until(phone, "quiet.turns().length > 20")
+    notice.wait_for()
+
+
 def test_nothing_is_kept_of_a_talk_check_in_or_choice_unless_it_is_asked_for(phone, drafted):
     phone.begin().say(drafted.statement)
     phone.answer()

@@ -24,7 +24,7 @@ from therapist.settings import EMBEDDED, Settings
 DATA = Path(__file__).parent / "data"
 NOTICE_VERSION = "2"
 "Raised when the notice changes, so that everybody sees it again."
-SCRIPTS = ("talk", "why", "menu", "mood", "memory", "handoff", "feedback")
+SCRIPTS = ("talk", "why", "menu", "mood", "memory", "handoff", "feedback", "reminder")
 "Files of `data/page`, in the order in which they build on each other, after `page.js`."
 TABLES = ("page", "exercises", "handoff", "reasons")
 "What a language of the page has in its folder."

@@ -102,7 +102,9 @@ class Therapist:
             found = assess(statement, history, self.settings.language)
             if found.level == "crisis" or self._classifier is None:
                 return found
-            return higher(found, self._classifier.assess(statement, history))
+            # "Are you human?" in a few words looks like anything to the readers; then only the turns before it count.
+            read = "" if protocol.asks_what_this_is(statement) else statement
+            return higher(found, self._classifier.assess(read, history))
         except Exception as error:
             log.error("Risk assessment failed with %s; the crisis protocol answers.", type(error).__name__)
             return Risk("crisis", "suicide", ())

@@ -7,7 +7,7 @@ and that the talk goes on. The words live in `data/<language>/protocol.json`, fr
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from therapist.text import clean
 DATA = Path(__file__).parent / "data"
 QUESTION_WORDS = 30
 "Words up to which a statement is taken for a question to the program."
+ASKING_WORDS = 12
+"Words up to which a statement may be nothing but a question."
 
 
 def crisis_text(
@@ -31,17 +33,20 @@ def crisis_text(
         statement: what the person just said, so that "no hotline please" and its like get an answer of their own.
     """
     words, kind = _words(language), _kind(risk, _words(language)["crisis"])
-    step = _step(words, history)
+    step = _step(words, _later(language), history)
     facts = _facts(words, country, "minor" if _special("young", words, statement) else kind)
     special = _special_answer(words, statement, history, leave_out=("denial",))
+    # Who asks for no number gets none pushed again: the emergency advice and the page's button remain.
+    quiet, later = _special("no-hotline", words, statement), _later(language)
+    if later and step >= len(words["program"]):
+        paragraphs = [special, _fresh(later, history), "" if quiet else "{line}"]
+        return "\n\n".join(p.format(**facts) for p in paragraphs if p)
 
     def row(blocks: Sequence[str]) -> str:
         return blocks[step % len(blocks)]
 
     first = [special or row(words["crisis"][kind]["open"]), row(words["crisis"][kind]["ask"])]
     acts = row(_urgent(words, kind) if _imminent(words, kind, risk, statement) else words["calm"])
-    # Who asks for no number gets none pushed again: the emergency advice and the page's button remain.
-    quiet = _special("no-hotline", words, statement)
     numbers = "" if quiet else row(words["help"][words["groups"]["help"].get(kind, "suicide")])
     use = row(words["use"]) if step < 2 and not quiet else ""
     last = [row(words["program"]), row(words["people"]), use, row(words["on"])]
@@ -57,26 +62,60 @@ def checkin_text(
     data = words["checkin"]
     kind = _kind(risk, data["open"])
     facts = _facts(words, country, "minor" if _special("young", words, statement) else kind)
-    opening = _special_answer(words, statement, history) or _fresh(data["open"][kind], history)
+    human = _what_this_is(plain(statement), language)
+    special = _fresh(human[1]["answers"], history) if human else _special_answer(words, statement, history)
+    quiet = _special("no-hotline", words, statement)
+    if "later" in data and all(_was_said(ask, history) for ask in data["ask"][kind]):
+        blocks = [special or "", _fresh(data["later"], history), "" if quiet else "{line}"]
+        return " ".join(block.format(**facts) for block in blocks if block)
+    opening = special or _fresh(data["open"][kind], history)
     blocks = [opening, _fresh(data["ask"][kind], history)]
-    if "{line}" not in opening and not _special("no-hotline", words, statement):
-        blocks.append(_fresh(data["help"], history) + data["kinds"].get(kind, ""))
+    if "{line}" not in opening and not quiet:
+        doctor = data["kinds"].get(kind, "")
+        blocks.append(_fresh(data["help"], history) + (doctor if not _was_said(doctor, history) else ""))
     return " ".join(block.format(**facts) for block in blocks)
 
 
 def written_answer(
     statement: str, history: Sequence[Message], language: str = "en", country: str | None = None
 ) -> str | None:
-    """The answer to a question that a model must not answer, or None when it is none of those."""
-    words, asked = _words(language), plain(statement)
+    """The answer to a question that a model must not answer, or None when it is none of those.
+
+    Short questions hardly show their language, so all languages are matched, and the one that asks is answered.
+    """
+    asked = plain(statement)
     # In a long story such words are part of the story; only medicine is worth a false alarm there.
     long = asked.count(" ") > QUESTION_WORDS
-    for question in words["questions"]:
+    for words, question in _questions(language):
         if long and question["name"] != "medicine":
             continue
         if _matches(tuple(question["patterns"]), asked):
-            return _fresh(question["answers"], history).format(**_facts(words, country, None))
+            said = [
+                _fresh(question["answers"], history),
+                *([_fresh(question["then"], history)] if "then" in question else []),
+            ]
+            return " ".join(said).format(**_facts(words, country, None))
     return None
+
+
+def _questions(language: str) -> Iterator[tuple[dict, dict]]:
+    """Every question that has a written answer, behind the words of its language: the person's own language first."""
+    first = language.split("-")[0]
+    for tongue in sorted(languages(), key=lambda code: (code != first, code != "en", code)):
+        words = _words(tongue)
+        yield from ((words, question) for question in words["questions"])
+
+
+def asks_what_this_is(statement: str) -> bool:
+    """Whether a message is nothing but the question whether a person or a program is here, in any language."""
+    asked = plain(statement).removesuffix(" .")
+    return asked.count(" ") <= ASKING_WORDS and " . " not in asked and _what_this_is(asked, "en") is not None
+
+
+def _what_this_is(asked: str, language: str) -> tuple[dict, dict] | None:
+    """The words and the question of the language in which a plain text asks whether a person is here."""
+    human = (found for found in _questions(language) if found[1]["name"] == "human")
+    return next((found for found in human if _matches(tuple(found[1]["patterns"]), asked)), None)
 
 
 def only_english_text(language: str, history: Sequence[Message], country: str | None = None) -> str:
@@ -93,12 +132,20 @@ def _kind(risk: Risk, known: Mapping[str, object]) -> str:
     return risk.kind if risk.kind and risk.kind in known else "suicide"
 
 
-def _step(words: dict, history: Sequence[Message]) -> int:
+def _later(language: str) -> list[str]:
+    """Short crisis answers for when every row was said, in the languages that have them; the others begin again."""
+    return _own(language.split("-")[0]).get("later", [])
+
+
+def _step(words: dict, later: Sequence[str], history: Sequence[Message]) -> int:
     """How many crisis answers stand in the history already, told by their direct questions."""
     asks = [ask for blocks in words["crisis"].values() for ask in blocks["ask"]]
     said = [m["content"] for m in history if m["role"] == "assistant"]
     programs = words["program"]
-    return sum(any(a in text for a in asks) and any(p in text for p in programs) for text in said)
+    return sum(
+        (any(a in text for a in asks) and any(p in text for p in programs)) or any(_stands_in(p, text) for p in later)
+        for text in said
+    )
 
 
 def _urgent(words: dict, kind: str) -> list[str]:
@@ -131,6 +178,10 @@ def _fresh(variants: Sequence[str], history: Sequence[Message]) -> str:
     said = [m["content"] for m in history if m["role"] == "assistant"]
     last = {v: max((i for i, text in enumerate(said) if _stands_in(v, text)), default=-1) for v in variants}
     return min(variants, key=lambda v: last[v])
+
+
+def _was_said(variant: str, history: Sequence[Message]) -> bool:
+    return any(_stands_in(variant, m["content"]) for m in history if m["role"] == "assistant")
 
 
 def _stands_in(variant: str, text: str) -> bool:
@@ -176,9 +227,19 @@ def _matches(patterns: tuple[str, ...], text: str) -> bool:
 
 
 @cache
+def languages() -> tuple[str, ...]:
+    """The languages that the written answers are in."""
+    return tuple(sorted(path.parent.name for path in DATA.glob("*/protocol.json")))
+
+
+@cache
 def _words(language: str) -> dict:
     """A language's texts over the English ones: what is not translated is said in English."""
-    english = json.loads((DATA / "en" / "protocol.json").read_text(encoding="utf-8"))
-    path = DATA / language.split("-")[0] / "protocol.json"
-    own = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return {**english, **own}
+    return {**_own("en"), **_own(language.split("-")[0])}
+
+
+@cache
+def _own(language: str) -> dict:
+    """A language's own texts; none for a language that has no file."""
+    path = DATA / language / "protocol.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

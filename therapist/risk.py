@@ -74,10 +74,14 @@ def assess(statement: str, history: Sequence[Message] = (), language: str = "en"
     language is always matched.
     """
     earlier = [m["content"] for m in history if m["role"] == "user"][-MEMORY:]
-    now = _strongest(_read(statement))
-    past = [_strongest(_read(text)) for text in earlier]
-    found = _strongest([now, *_across(statement, earlier)])
+    found = _found(statement, earlier)
+    past = [_found(earlier[i], earlier[:i]) for i in range(max(0, len(earlier) - CALM_TURNS), len(earlier))]
     return _remember(found, past, bool(denies(statement)))
+
+
+def _found(statement: str, earlier: Sequence[str]) -> Risk:
+    """The strongest sign in a statement, or over it and the turns before it."""
+    return _strongest([*_read(statement), *_across(statement, earlier)])
 
 
 def denies(statement: str) -> bool:
@@ -151,9 +155,8 @@ def _strongest(risks: Sequence[Risk]) -> Risk:
     return Risk(best.level, best.kind, tuple(evidence)[:5])
 
 
-def _remember(now: Risk, past: Sequence[Risk], denied: bool) -> Risk:
+def _remember(now: Risk, recent: Sequence[Risk], denied: bool) -> Risk:
     """A crisis is not over because one turn is calm: it lowers by a step, and only after two calm turns to none."""
-    recent = list(past[-CALM_TURNS:])
     if denied and now.level != "crisis" and recent and recent[-1].level == "crisis":
         return Risk("concern", recent[-1].kind, recent[-1].evidence)
     crisis = next((r for r in reversed(recent) if r.level == "crisis"), None)

@@ -102,7 +102,7 @@ class RiskClassifier:
         levels: tuple[Level, ...] = ("crisis", "concern")
         for level in levels:
             if self.probability(level, text, seen) >= thresholds[level]["threshold"]:
-                return Risk(level, self._kind_of(text, vectors), (statement,))
+                return Risk(level, self._kind_of(text, vectors), (statement,) if statement else ())
         return Risk("none", None, ())
 
     def _spelled(self, text: str) -> Any:

@@ -75,9 +75,19 @@ def _reranker(options: argparse.Namespace) -> None:
 def _risk(options: argparse.Namespace) -> None:
     from train import risk
 
-    figures = risk.fit()
-    risk.write_safety(figures)
-    print(json.dumps(figures, indent=1))
+    print(json.dumps(risk.fit(), indent=1))
+    _safety(write=True)
+
+
+def _safety(write: bool) -> None:
+    from train import safety
+
+    measured = safety.measure()
+    print(safety.table(measured))
+    if write:
+        safety.write(safety.table(measured))
+    if fallen := safety.below(measured):
+        sys.exit("\n".join(["Fallen:", *fallen]))
 
 
 def _languages(options: argparse.Namespace) -> None:
@@ -109,6 +119,9 @@ def _generate_dialogues(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    if options.what == "safety":
+        _safety(options.write)
+        return
     from train import evaluate
 
     print(json.dumps(evaluate.COMMANDS[options.what](), indent=1, ensure_ascii=False))
@@ -177,7 +190,7 @@ def main(arguments: list[str]) -> int:
     reranker = commands.add_parser("reranker", help="build bank and calibration, report on the test split")
     reranker.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")
     reranker.set_defaults(run=_reranker)
-    commands.add_parser("risk", help="fit the risk classifier, report on the test split").set_defaults(run=_risk)
+    commands.add_parser("risk", help="fit the risk classifier, then evaluate safety").set_defaults(run=_risk)
     commands.add_parser("languages", help="learn to tell languages apart").set_defaults(run=_languages)
     publish = commands.add_parser("publish", help="make a trained stage the embedded model")
     publish.add_argument("model", type=Path, help="folder of a stage")
@@ -188,7 +201,8 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("memory", help="compute memory and time of larger models").set_defaults(run=_memory)
     _dialogues_parser(commands)
     evaluate = commands.add_parser("evaluate", help="measure what ships")
-    evaluate.add_argument("what", choices=("generator", "replies", "reranker", "time"))
+    evaluate.add_argument("what", choices=("generator", "replies", "reranker", "safety", "time"))
+    evaluate.add_argument("--write", action="store_true", help="safety: put the tables into SAFETY.md")
     evaluate.set_defaults(run=_evaluate)
     bench = commands.add_parser("bench", help="measure speed and growth, write table and plots")
     bench.add_argument("--quick", action="store_true", help="few repetitions: a look, no figures to publish")

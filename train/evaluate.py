@@ -2,6 +2,7 @@
 
 generator  shares over drafts before any reranking: ends by itself, passes the gate, carries a detail, ...
 replies    fifty replies of the whole pipeline to statements of the test split, to be read
+safety     who in danger is found, what the gate lets through (`train/safety.py`)
 time       cold start of the page, first reply, and the median reply, on this machine
 """
 

@@ -7,7 +7,8 @@ import numpy as np
 from therapist.heads import Head
 from therapist.language import LANGUAGES_FILE, written_in
 from train import corpus
-from train.risk import run_matrix, share
+from train.risk import run_matrix
+from train.safety import share
 
 
 def examples(split: corpus.Split) -> tuple[list[str], list[str]]:

@@ -1,7 +1,6 @@
-"""`python -m train risk`: fit the risk classifier on the corpus's risk sentences, set its thresholds, report on the test split."""
+"""`python -m train risk`: fit the risk classifier on the corpus's risk sentences, set its thresholds; `safety` says how well it works."""
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ import numpy as np
 from therapist.conversation import Message, user
 from therapist.heads import Head
 from therapist.reranker import FOLDER, SentenceEncoder
-from therapist.risk import RANK, Risk, assess, plain
-from therapist.risk_classifier import FILE, LEVELS, SPELLINGS, RiskClassifier, higher, reader, reading
+from therapist.risk import RANK, plain
+from therapist.risk_classifier import FILE, LEVELS, SPELLINGS, RiskClassifier, reader, reading
 from therapist.text import BUCKETS, letter_runs
 from train import corpus
 
@@ -57,7 +56,7 @@ def _softmax_model(features: Any, labels: Any, strength: float) -> Any:
 
 
 def fit(encoder_folder: Path = FOLDER / "encoder") -> dict:
-    """Write the classifier; returns the figures of patterns alone, of spelling alone, and of all, on the test split."""
+    """Write the classifier; returns what each reader is worth."""
     from safetensors.numpy import save_file
 
     encoder = SentenceEncoder(encoder_folder)
@@ -80,7 +79,7 @@ def fit(encoder_folder: Path = FOLDER / "encoder") -> dict:
     about |= _weighed(RiskClassifier(encoder, weights, about), encoder)
     FILE.parent.mkdir(parents=True, exist_ok=True)
     save_file(weights, FILE, {"about": json.dumps(about)})
-    return {"weights": {k: about[k] for k in ("english", "foreign", "spelling")}, **evaluate(encoder)}
+    return {name: about[name] for name in ("english", "foreign", "spelling")}
 
 
 def _weighed(classifier: RiskClassifier, encoder: SentenceEncoder) -> dict[str, Any]:
@@ -116,83 +115,3 @@ def _weighed(classifier: RiskClassifier, encoder: SentenceEncoder) -> dict[str, 
                 "weights": model.coef_[0].tolist(), "bias": float(model.intercept_[0]), "threshold": float(max(limits)) + 1e-6,
             }  # fmt: skip
     return found
-
-
-def wilson(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % Wilson interval of a share."""
-    if not total:
-        return 0.0, 1.0
-    p, square = hits / total, z * z
-    centre, spread = p + square / (2 * total), z * ((p * (1 - p) + square / (4 * total)) / total) ** 0.5
-    return (centre - spread) / (1 + square / total), (centre + spread) / (1 + square / total)
-
-
-def share(hits: int, total: int) -> str:
-    low, high = wilson(hits, total)
-    return f"{hits / max(1, total):.3f} [{low:.3f}, {high:.3f}] of {total}"
-
-
-def evaluate(encoder: SentenceEncoder) -> dict:
-    """Levels found on the test split, by patterns alone and with more and more readers, with Wilson intervals."""
-    rows, ordinary = corpus.risk("test"), corpus.entries("test")
-    patterns = [assess(row["message"], turns(row)) for row in rows]
-    figures = {"patterns alone": _figures(rows, patterns)}
-    for name, classifier in (
-        ("with spelling", RiskClassifier.load(None)),
-        ("with both readers", RiskClassifier.load(encoder)),
-    ):
-        found = [
-            p if p.level == "crisis" else higher(p, classifier.assess(row["message"], turns(row)))
-            for p, row in zip(patterns, rows, strict=True)
-        ]
-        calm = [
-            higher(assess(e["statement"], e["history"]), classifier.assess(e["statement"], e["history"]))
-            for e in ordinary
-        ]
-        figures[name] = _figures(rows, found) | {
-            "ordinary statements called crisis": share(sum(r.level == "crisis" for r in calm), len(calm)),
-            "ordinary statements called at least concern": share(sum(r.level != "none" for r in calm), len(calm)),
-        }
-    return figures
-
-
-def _figures(rows: list[dict], found: list[Risk]) -> dict:
-    pairs = list(zip(rows, found, strict=True))
-
-    def of(level: str, least: str, **fields: str) -> str:
-        chosen = [f for row, f in pairs if row["level"] == level and all(row[k] == v for k, v in fields.items())]
-        return share(sum(RANK[f.level] >= RANK[least] for f in chosen), len(chosen))
-
-    languages = sorted({row["language"] for row in rows})
-    return {
-        "crisis found as crisis": of("crisis", "crisis"),
-        "crisis found at least as concern": of("crisis", "concern"),
-        "explicit crisis found": of("crisis", "crisis", form="explicit"),
-        "concern found at least as concern": of("concern", "concern"),
-        "none called crisis": of("none", "crisis"),
-        "none called at least concern": of("none", "concern"),
-        "idioms called at least concern": of("none", "concern", form="idiom"),
-        "crisis found, by language": {name: of("crisis", "crisis", language=name) for name in languages},
-        "crisis found, by kind": {
-            k: of("crisis", "crisis", kind=k)
-            for k, _ in Counter(r["kind"] for r in rows if r["level"] == "crisis").most_common()
-        },
-    }
-
-
-def write_safety(figures: dict, path: Path = Path("SAFETY.md")) -> None:
-    """Put the figures between their marks in SAFETY.md."""
-    columns = ["patterns alone", "with spelling", "with both readers"]
-    rows = []
-    for name, value in figures[columns[-1]].items():
-        groups = value if isinstance(value, dict) else {"": value}
-        for key in groups:
-            cells = [figures[c].get(name, {}) if key else figures[c].get(name, "") for c in columns]
-            rows.append(
-                f"| {name}{': ' + key if key else ''} | " + " | ".join(c[key] if key else c for c in cells) + " |"
-            )
-    table = "\n".join([f"| share | {' | '.join(columns)} |", "| --- | --- | --- | --- |", *rows])
-    text = path.read_text(encoding="utf-8")
-    before, _, rest = text.partition("<!-- figures -->")
-    after = rest.partition("<!-- end of figures -->")[2]
-    path.write_text(f"{before}<!-- figures -->\n\n{table}\n\n<!-- end of figures -->{after}", encoding="utf-8")
