@@ -1,8 +1,10 @@
 """Danger is found in the words people use, in idioms it is not, and over several turns it is remembered."""
 
+import json
 import time
 
 import pytest
+from conftest import ROOT
 
 from therapist.conversation import assistant, user
 from therapist.risk import Risk, assess
@@ -151,3 +153,12 @@ def test_a_short_english_form_means_nothing_in_other_languages():
     assert assess("I think I od'd an hour ago").level == "crisis"
     assert assess("wczoraj wrócił od babci zmęczony").level == "none"
     assert assess("hij is de enige één die luistert").level == "none"
+
+
+PLAIN = json.loads((ROOT / "tests/plain_danger.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("language", PLAIN)
+def test_the_plainest_words_of_danger_are_seen_in_every_language_and_plain_troubles_are_none(language):
+    wrong = [(text, level) for level, texts in PLAIN[language].items() for text in texts if assess(text).level != level]
+    assert len(PLAIN) == 13 and not wrong
