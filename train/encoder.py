@@ -1,7 +1,8 @@
-"""Fine-tune all-MiniLM-L6-v2 for everything the product asks of an encoder, in one training with three aims.
+"""Fine-tune all-MiniLM-L6-v2 for everything the product asks of an encoder, in one training with four aims.
 
 near   a statement's good replies come near it; its rejected ones, and the replies to other statements, move away
 pair   "statement [SEP] reply", read together, tells whether a careful person would say that reply, or why not
+order  of two drafts to one statement, the one that judges would sooner say stands higher
 risk   a message tells how much danger it holds
 
 The heads that read `pair` and `risk` are fitted again afterwards on the finished vectors (`train.reranker`, `train.risk`):
@@ -18,8 +19,11 @@ from therapist.endings import needed, spoken_of
 from therapist.reranker import ACCEPTABLE, GOOD, read_together
 from therapist.risk_classifier import reading
 from train import corpus
+from train.judging import JUDGEMENTS
 from train.warm_start import minilm_folder
 
+WORTH = {GOOD: 1.0, ACCEPTABLE: 0.5}
+"What a class counts when drafts are put in order; the reasons against a reply count nothing."
 LENGTH = 128
 "Tokens that training reads; the finished encoder reads 256."
 
@@ -73,6 +77,21 @@ def ended_pairs(split: corpus.Split = "train", seed: int = 0) -> list[tuple[str,
     return found
 
 
+def ordered_pairs(split: corpus.Split = "train") -> list[dict[str, str]]:
+    """Drafts to one statement that judges held for unequally good: (better, worse), both read together with it."""
+    groups: dict[str, list[dict]] = {}
+    for row in corpus.judged(split):
+        groups.setdefault(row["entry"], []).append(row)
+    rank = JUDGEMENTS.index
+    return [
+        {name: read_together(r["history"], r["statement"], r["reply"]) for name, r in (("better", a), ("worse", b))}
+        for rows in groups.values()
+        for a in rows
+        for b in rows
+        if rank(a["judgement"]) < rank(b["judgement"])
+    ]
+
+
 def messages(split: corpus.Split = "train") -> list[tuple[str, str]]:
     """(text, risk level): the risk sentences, and every third statement of the corpus as what is harmless."""
     found = [
@@ -90,10 +109,32 @@ class ClassLoss(nn.Module):
         self.model = model
         self.head = nn.Linear(model.get_embedding_dimension(), classes)
 
-    def forward(self, sentence_features, labels):
-        vectors = self.model(next(iter(sentence_features)))["sentence_embedding"]
+    def logits(self, features):
+        """Scores of the classes `[texts, classes]`."""
+        vectors = self.model(features)["sentence_embedding"]
         # Unit vectors give timid scores: scaled to the length that a 384-wide layer expects.
-        return nn.functional.cross_entropy(self.head(vectors * vectors.shape[1] ** 0.5), labels)
+        return self.head(vectors * vectors.shape[1] ** 0.5)
+
+    def forward(self, sentence_features, labels):
+        return nn.functional.cross_entropy(self.logits(next(iter(sentence_features))), labels)
+
+
+class OrderLoss(nn.Module):
+    """Logistic loss over how much more a class loss's head thinks of the better of two texts than of the worse."""
+
+    def __init__(self, judge: ClassLoss, names: list[str]) -> None:
+        super().__init__()
+        self.judge = judge
+        self.register_buffer("worth", torch.tensor([WORTH.get(name, 0.0) for name in names]))
+
+    def forward(self, sentence_features, labels=None):
+        better, worse = (self._worth(features) for features in sentence_features)
+        return -nn.functional.logsigmoid(better - worse).mean()
+
+    def _worth(self, features):
+        """Log-odds of the classes' mean worth."""
+        p = self.judge.logits(features).softmax(1)
+        return torch.log(p @ self.worth + 1e-6) - torch.log(p @ (1 - self.worth) + 1e-6)
 
 
 def _labelled(texts: list[str], labels: list[str], seed: int, most: int | None):
@@ -102,7 +143,7 @@ def _labelled(texts: list[str], labels: list[str], seed: int, most: int | None):
     names = sorted(set(labels))
     rows = [{"text": t, "label": names.index(y)} for t, y in zip(texts, labels, strict=True)]
     random.Random(seed).shuffle(rows)
-    return Dataset.from_list(rows[:most]), len(names)
+    return Dataset.from_list(rows[:most]), names
 
 
 def train(
@@ -131,8 +172,11 @@ def train(
     random.Random(seed).shuffle(written)
     texts, whys = zip(*written[:together], *judged_pairs(), *ended_pairs(), strict=True)
     pair_rows, reasons = _labelled(list(texts), list(whys), seed, None)
-    said, levels = zip(*messages(), strict=True)
-    risk_rows, kinds = _labelled(list(said), list(levels), seed, None)
+    said, dangers = zip(*messages(), strict=True)
+    risk_rows, levels = _labelled(list(said), list(dangers), seed, None)
+    ordered = ordered_pairs()
+    random.Random(seed).shuffle(ordered)
+    judge = ClassLoss(model, len(reasons))
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(out / "checkpoints"), num_train_epochs=epochs, per_device_train_batch_size=batch, learning_rate=learning_rate,
         warmup_steps=0.1, bf16=True, use_cpu=not gpu, seed=seed, logging_steps=20, save_steps=100, save_total_limit=1, report_to="none",
@@ -140,11 +184,12 @@ def train(
     trainer = SentenceTransformerTrainer(
         model=model,
         args=arguments,
-        train_dataset={"near": Dataset.from_list(triples(seed, near)), "pair": pair_rows, "risk": risk_rows},
+        train_dataset={"near": Dataset.from_list(triples(seed, near)), "pair": pair_rows, "order": Dataset.from_list(ordered), "risk": risk_rows},
         loss={
             "near": MultipleNegativesRankingLoss(model),
-            "pair": ClassLoss(model, reasons),
-            "risk": ClassLoss(model, kinds),
+            "pair": judge,
+            "order": OrderLoss(judge, reasons),
+            "risk": ClassLoss(model, len(levels)),
         },
     )
     trainer.train(resume_from_checkpoint=bool(list((out / "checkpoints").glob("checkpoint-*"))))
