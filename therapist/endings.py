@@ -3,19 +3,22 @@
 Left alone, a model this small garbles the second half of what it says: most drafts that careful readers refused failed
 there. So after a clause of the person's own it chooses among some thousand written sentences ("You miss him." "What
 hurts most about it?"): token by token, it may only go on as one of them goes on. It decides what fits, and cannot
-invent a fact. The sentences are data (`data/en/endings.json`); a sentence that speaks of "him" is left out of the
-choice where the person has spoken of nobody who could be meant.
+invent a fact. The sentences are data (`data/en/endings.json`). Many fit nearly anywhere; one that speaks of "him" is
+left out of the choice where the person has spoken of nobody who could be meant, and one that names shame where nothing
+that they said shows any.
 """
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).parent / "data" / "en" / "endings.json"
+WIDE = "wide"
+"The group of sentences that need no sign of what they name."
 
 
 @dataclass(eq=False)
@@ -23,8 +26,13 @@ class Choice:
     """Where a sentence stands: the tokens that may follow, and where each leads."""
 
     after: dict[int, "Choice"] = field(default_factory=dict)
-    allowed: Any = None
-    "The tokens that may follow, int64 [tokens]."
+
+    @cached_property
+    def allowed(self) -> Any:
+        """The tokens that may follow, int64 [tokens]."""
+        import torch
+
+        return torch.tensor(list(self.after))
 
 
 class Endings:
@@ -33,15 +41,19 @@ class Endings:
     def __init__(self, encode: Callable[[str], list[int]], end: int) -> None:
         head = len(encode("a"))
         # Behind a letter, as they will stand: the full stop of the clause is the first token.
-        self._tokens = {text: [*encode(f"a. {text}")[head:], end] for text in written()}
-        self._trees: dict[tuple[frozenset[str], frozenset[str], bool], Choice] = {}
+        self._sentences = [
+            ([*encode(f"a. {text}")[head:], end], needed(text), purpose, asks(text))
+            for text, purpose in written().items()
+        ]
+        # People show their troubles in countless mixtures: only the latest trees are kept.
+        self._tree = lru_cache(maxsize=64)(self._built)
 
     def fitting(self, told: str, said: str, begun: Sequence[str]) -> list[Choice | None]:
         """What each candidate may go on with after its beginning; None, anything, for one that begins freely.
 
-        Only sentences that speak of nobody but those spoken of in `told`, and that fit the news in `said`. Every other
-        time that a clause is said back no question follows it: left to itself the model would mostly ask, and to be
-        understood comes before.
+        Only sentences that name nobody and nothing but what shows in `told`, and that fit the news in `said`. Every
+        other time that a clause is said back no question follows it: left to itself the model would mostly ask, and to
+        be understood comes before.
         """
         known, news = spoken_of(told), tidings(said)
         earlier = (begun[:i].count(words) for i, words in enumerate(begun))
@@ -50,38 +62,39 @@ class Endings:
             for words, times in zip(begun, earlier, strict=True)
         ]
 
-    def _tree(self, known: frozenset[str], news: frozenset[str], questions: bool) -> Choice:
-        if (known, news, questions) not in self._trees:
-            chosen = [
-                tokens
-                for text, tokens in self._tokens.items()
-                if needed(text) <= known and written()[text] in news and (questions or not asks(text))
-            ]
-            self._trees[known, news, questions] = _tree(chosen)
-        return self._trees[known, news, questions]
+    def _built(self, known: frozenset[str], news: frozenset[str], questions: bool) -> Choice:
+        return _tree(
+            tokens
+            for tokens, names, purpose, question in self._sentences
+            if names <= known and purpose in news and (questions or not question)
+        )
 
 
-def _tree(sequences: Sequence[list[int]]) -> Choice:
-    import torch
-
+def _tree(sequences: Iterable[list[int]]) -> Choice:
     root = Choice()
-    nodes = [root]
     for tokens in sequences:
         at = root
         for token in tokens:
-            if token not in at.after:
-                at.after[token] = Choice()
-                nodes.append(at.after[token])
-            at = at.after[token]
-    for node in nodes:
-        node.allowed = torch.tensor(list(node.after))
+            at = at.after.setdefault(token, Choice())
     return root
 
 
 @cache
 def written() -> dict[str, str]:
     """The sentences as they are said, each with what it is for: `trouble`, `good` or `either`."""
-    return {text: purpose for purpose, texts in _table()["sentences"].items() for text in texts}
+    return {text: purpose for purpose, _, text in _rows()}
+
+
+@cache
+def _signs() -> dict[str, str]:
+    """The sign that a sentence needs, by the sentence; what fits anywhere is not in it."""
+    return {text: sign for _, sign, text in _rows() if sign != WIDE}
+
+
+def _rows() -> Iterator[tuple[str, str, str]]:
+    for purpose, signs in _table()["sentences"].items():
+        for sign, texts in signs.items():
+            yield from ((purpose, sign, text) for text in texts)
 
 
 def tidings(said: str) -> frozenset[str]:
@@ -96,8 +109,11 @@ def tidings(said: str) -> frozenset[str]:
 
 @cache
 def needed(sentence: str) -> frozenset[str]:
-    """Who a sentence speaks of: names of `people` in the table."""
-    return frozenset(name for name, (meant, _) in _people().items() if meant.search(sentence))
+    """Who a sentence speaks of and what it names: names of `people` and of `signs` in the table."""
+    sign = _signs().get(sentence)
+    return frozenset(
+        [*(name for name, (meant, _) in _people().items() if meant.search(sentence)), *([sign] if sign else [])]
+    )
 
 
 def asks(sentence: str) -> bool:
@@ -106,8 +122,15 @@ def asks(sentence: str) -> bool:
 
 
 def spoken_of(told: str) -> frozenset[str]:
-    """Whom a person has spoken of, by the same names."""
-    return frozenset(name for name, (_, known) in _people().items() if known.search(told))
+    """Whom a person has spoken of and what shows in their words, by the same names."""
+    told = told.replace("\u2019", "'")
+    known = {name: pattern for name, (_, pattern) in _people().items()} | _shown()
+    return frozenset(name for name, pattern in known.items() if pattern.search(told))
+
+
+@cache
+def _shown() -> dict[str, re.Pattern[str]]:
+    return {name: re.compile(pattern, re.I) for name, pattern in _table()["signs"].items()}
 
 
 @cache
