@@ -62,6 +62,7 @@ def _encoder(options: argparse.Namespace) -> None:
             epochs=options.epochs,
             near=options.near,
             together=options.together,
+            layers=options.layers,
         )
     )
 
@@ -186,6 +187,7 @@ def main(arguments: list[str]) -> int:
     encoder.add_argument("--epochs", type=float, default=1)
     encoder.add_argument("--near", type=int, help="at most so many triples of statement, good and rejected reply")
     encoder.add_argument("--together", type=int, help="at most so many pairs of statement and reply")
+    encoder.add_argument("--layers", type=int, help="train only so many of the last layers (default: everything)")
     encoder.set_defaults(run=_encoder)
     reranker = commands.add_parser("reranker", help="build bank and calibration, report on the test split")
     reranker.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")
