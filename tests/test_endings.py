@@ -29,7 +29,11 @@ def endings_of(statement: str, drafts: list[str]) -> list[str]:
 def test_a_begun_draft_ends_in_a_written_sentence(generator) -> None:
     drafts = generator.generate([user(SAID)], 8, seed=3)
     ended = endings_of(SAID, drafts)
-    assert len(ended) == 7 and set(ended) <= set(written())
+    assert len(ended) == 8 and set(ended) <= set(written())
+
+
+def test_where_nothing_can_be_said_back_the_draft_is_a_written_sentence(generator) -> None:
+    assert set(generator.generate([user("hmm")], 8, seed=3)) <= set(written())
 
 
 def test_drafts_of_one_statement_differ(generator) -> None:

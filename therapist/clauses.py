@@ -1,8 +1,8 @@
 """A person's own clauses, turned to "you": "I missed my bus" becomes "You missed your bus".
 
 To say a person's words back with the pronouns turned is the simplest reflection there is, and grammar is enough for it.
-A small model that begins a draft so keeps to what was said, and has only the feeling or the question to find. The rules
-are data (`data/en/clauses.json`): English is the one language that the embedded model writes.
+A small model that begins a draft so keeps to what was said, and has only the feeling or the question to find
+(`endings`). The rules are data (`data/en/clauses.json`): English is the one language that the embedded model writes.
 """
 
 import json
@@ -16,8 +16,9 @@ from therapist.text import words
 FILE = Path(__file__).parent / "data" / "en" / "clauses.json"
 LENGTH = (3, 18)
 "Words of a clause that is said back; shorter says nothing, longer is an echo."
-FREE = 0.125
-"Share of drafts that begin freely."
+NAMES = ("first_person", "not_said_back", "begins_badly", "subject", "of_the_person")
+FRAGMENT = (2, 10)
+"Words of a sentence without a verb that is said back where there is no clause."
 SENTENCE_END = re.compile(r"(?<=[.!?\n])\s+")
 
 
@@ -46,22 +47,31 @@ def clauses(text: str) -> list[str]:
     return sorted(found, key=lambda clause: not rules["first_person"].search(clause))
 
 
-def beginnings(statement: str, n: int) -> list[str]:
-    """How n drafts begin: with the clauses of a statement, turned, one after the other; "" for a free beginning.
+def fragments(text: str) -> list[str]:
+    """Sentences that are no clauses and can be said back all the same: "My sister. MY SISTER" -> "My sister"."""
+    rules = _rules()
+    whole = (sentence.strip(" .!,-\n") for sentence in SENTENCE_END.split(text))
+    return [
+        sentence
+        for sentence in whole
+        if FRAGMENT[0] <= len(words(sentence)) <= FRAGMENT[1]
+        and not rules["not_said_back"].search(sentence)
+        and not rules["begins_badly"].match(sentence)
+    ]
 
-    One draft in eight is always free, since what lies under the words may have to be said in others.
-    """
-    said = (turn(clause) for clause in clauses(statement))
+
+def beginnings(statement: str, n: int) -> list[str]:
+    """How n drafts begin: with what can be said back, turned, one after the other; "" where nothing can."""
+    said = (turn(clause) for clause in clauses(statement) or fragments(statement))
     turned = list(dict.fromkeys(clause[:1].upper() + clause[1:] for clause in said))
-    begun = list(islice(cycle(turned), n - max(1, round(n * FREE))))
-    return [*begun, *[""] * (n - len(begun))]
+    return list(islice(cycle(turned or [""]), n))
 
 
 def _with_subject(clause: str) -> str | None:
     """The clause with its subject, or None when it is none: a command, a question, a scrap."""
     rules = _rules()
     for pattern, subject in rules["dropped"]:
-        if pattern.match(clause):
+        if pattern.match(clause) and not rules["of_the_person"].search(clause):
             return subject + clause[:1].lower() + clause[1:]
     return clause if rules["subject"].match(clause) and not rules["begins_badly"].match(clause) else None
 
@@ -69,7 +79,7 @@ def _with_subject(clause: str) -> str | None:
 @cache
 def _rules() -> dict:
     table = json.loads(FILE.read_text(encoding="utf-8"))
-    rules: dict = {n: re.compile(table[n], re.I) for n in ("first_person", "not_said_back", "begins_badly", "subject")}
+    rules: dict = {n: re.compile(table[n], re.I) for n in NAMES}
     rules["parts"] = re.compile("|".join(table["parts"]), re.I)
     for name in ("turns", "dropped"):
         rules[name] = [(re.compile(pattern, re.I), said) for pattern, said in table[name]]

@@ -72,7 +72,7 @@ class Draft:
 
     prompt: list[int]
     begun: list[list[int]]
-    "For each candidate the tokens that it begins with, which are not sampled; none for a free one."
+    "For each candidate the tokens that it begins with, which are not sampled; may be none."
     most: int
     "Longest candidate, in tokens, what it begins with included."
     seed: int

@@ -39,17 +39,17 @@ class Endings:
     """The written sentences as tokens, for a tokenizer and its end."""
 
     def __init__(self, encode: Callable[[str], list[int]], end: int) -> None:
-        head = len(encode("a"))
+        self._end, head = end, len(encode("a"))
         # Behind a letter, as they will stand: the full stop of the clause is the first token.
         self._sentences = [
-            ([*encode(f"a. {text}")[head:], end], needed(text), purpose, asks(text))
+            ((encode(text), encode(f"a. {text}")[head:]), needed(text), purpose, asks(text))
             for text, purpose in written().items()
         ]
         # People show their troubles in countless mixtures: only the latest trees are kept.
         self._tree = lru_cache(maxsize=64)(self._built)
 
-    def fitting(self, told: str, said: str, begun: Sequence[str]) -> list[Choice | None]:
-        """What each candidate may go on with after its beginning; None, anything, for one that begins freely.
+    def fitting(self, told: str, said: str, begun: Sequence[str]) -> list[Choice]:
+        """What each candidate may go on with after its beginning, or be where it has none.
 
         Only sentences that name nobody and nothing but what shows in `told`, and that fit the news in `said`. Every
         other time that a clause is said back no question follows it: left to itself the model would mostly ask, and to
@@ -58,13 +58,13 @@ class Endings:
         known, news = spoken_of(told), tidings(said)
         earlier = (begun[:i].count(words) for i, words in enumerate(begun))
         return [
-            self._tree(known, news, questions=bool(times % 2)) if words else None
+            self._tree(known, news, questions=bool(times % 2) or not words, behind=bool(words))
             for words, times in zip(begun, earlier, strict=True)
         ]
 
-    def _built(self, known: frozenset[str], news: frozenset[str], questions: bool) -> Choice:
+    def _built(self, known: frozenset[str], news: frozenset[str], questions: bool, behind: bool) -> Choice:
         return _tree(
-            tokens
+            [*tokens[behind], self._end]
             for tokens, names, purpose, question in self._sentences
             if names <= known and purpose in news and (questions or not question)
         )

@@ -84,7 +84,8 @@ def _fresh_seed() -> int:
 class FastGenerator:
     """A model that `decoder` knows, drafting for many people at once, without transformers.
 
-    Most drafts begin with a clause of the person's own, turned to "you": a model this small says the rest better.
+    A draft begins with a clause of the person's own, turned to "you", and goes on with a written sentence that the
+    model chooses: left alone, one this small says what is not so.
     """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
