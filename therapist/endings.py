@@ -98,13 +98,10 @@ def _rows() -> Iterator[tuple[str, str, str]]:
 
 
 def tidings(said: str) -> frozenset[str]:
-    """What sentences for a message may be for: good news comes in few words, and where none is, trouble is likelier."""
-    good, maybe_good, trouble = (
-        bool(re.search(_table()["news"][name], said, re.I)) for name in ("good", "maybe_good", "trouble")
-    )
-    if good and not trouble:
-        return frozenset({"good", "either"})
-    return frozenset({"trouble", "either", "good"} if good or maybe_good else {"trouble", "either"})
+    """What sentences for a message may be for. Good news comes in few words, and trouble is met where it is named."""
+    said = said.replace("\u2019", "'")
+    good, trouble = (bool(re.search(_table()["news"][name], said, re.I)) for name in ("good", "trouble"))
+    return frozenset(["either", *["trouble"] * trouble, *["good"] * (good and not trouble)])
 
 
 @cache
