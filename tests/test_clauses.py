@@ -48,3 +48,11 @@ def test_where_there_is_no_clause_a_few_words_are_said_back_and_else_nothing() -
 
 def test_no_subject_is_put_before_what_was_done_to_the_person() -> None:
     assert not any("keep telling" in clause for clause in clauses("At church they pray. keep telling me to pray"))
+
+
+def test_of_a_long_sentence_whole_clauses_are_said_back_and_no_scraps() -> None:
+    said = clauses(
+        "I worked as, well, a clerk for all of nine years in the same building by the river, before I fell, so I know the stairs, and nobody asked me"
+    )
+    assert "I know the stairs" in said and "nobody asked me" in said
+    assert not any(clause.startswith("before") or clause.endswith(" as") for clause in said)

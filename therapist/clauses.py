@@ -16,7 +16,7 @@ from therapist.text import words
 FILE = Path(__file__).parent / "data" / "en" / "clauses.json"
 LENGTH = (3, 18)
 "Words of a clause that is said back; shorter says nothing, longer is an echo."
-NAMES = ("first_person", "not_said_back", "begins_badly", "subject", "of_the_person")
+NAMES = ("first_person", "not_said_back", "begins_badly", "subject", "of_the_person", "pauses", "hangs")
 FRAGMENT = (2, 10)
 "Words of a sentence without a verb that is said back where there is no clause."
 SENTENCE_END = re.compile(r"(?<=[.!?\n])\s+")
@@ -37,13 +37,19 @@ def clauses(text: str) -> list[str]:
     rules = _rules()
     found: dict[str, None] = {}
     for sentence in SENTENCE_END.split(text):
-        if rules["not_said_back"].search(sentence):
-            continue
         whole = sentence.strip(" .!,-\n")
         for part in [whole, *rules["parts"].split(whole)]:
-            clause = _with_subject(part.strip(" ,"))
-            if clause and LENGTH[0] <= len(words(clause)) <= LENGTH[1]:
-                found[clause] = None
+            long = len(words(part)) > LENGTH[1] or not _with_subject(part)
+            for piece in rules["pauses"].split(part) if long else [part]:
+                if long and rules["hangs"].search(piece.strip(" ,")):
+                    continue
+                clause = _with_subject(piece.strip(" ,"))
+                if (
+                    clause
+                    and LENGTH[0] <= len(words(clause)) <= LENGTH[1]
+                    and not rules["not_said_back"].search(clause)
+                ):
+                    found[clause] = None
     return sorted(found, key=lambda clause: not rules["first_person"].search(clause))
 
 

@@ -40,7 +40,7 @@ from therapist.errors import GeneratorError, GeneratorTimeout
 
 MOST_LIKELY = 64
 "Tokens among which the share `top_p` is looked for first: sorting the whole vocabulary costs more than a layer."
-CHOOSING = 0.9
+CHOOSING = 1.2
 "Temperature within written sentences: none of them is nonsense, so the candidates may differ."
 SHAPE = {"architectures": ["BertLMHeadModel"], "is_decoder": True, "hidden_act": "gelu"}
 ABSENT = {"add_cross_attention": False, "position_embedding_type": "absolute"}

@@ -53,14 +53,17 @@ class Endings:
 
         Only sentences that name nobody and nothing but what shows in `told`, and that fit the news in `said`. Every
         other time that a clause is said back no question follows it: left to itself the model would mostly ask, and to
-        be understood comes before.
+        be understood comes before. Where no trouble is named there may be some, and a statement may take it so; a
+        question need not.
         """
         known, news = spoken_of(told), tidings(said)
         earlier = (begun[:i].count(words) for i, words in enumerate(begun))
-        return [
-            self._tree(known, news, questions=bool(times % 2) or not words, behind=bool(words))
-            for words, times in zip(begun, earlier, strict=True)
-        ]
+        found = []
+        for words, times in zip(begun, earlier, strict=True):
+            questions = bool(times % 2) or not words
+            maybe = frozenset() if questions or "good" in news else frozenset({"trouble"})
+            found.append(self._tree(known, news | maybe, questions, behind=bool(words)))
+        return found
 
     def _built(self, known: frozenset[str], news: frozenset[str], questions: bool, behind: bool) -> Choice:
         return _tree(
