@@ -65,7 +65,7 @@ def test_every_written_sentence_is_short_whole_and_passes_the_gate() -> None:
 def test_good_news_is_met_as_good_news_and_trouble_never_with_joy() -> None:
     assert tidings("I passed my exam!! i can't believe it") == {"good", "either"}
     assert "good" not in tidings("I lost my job today and my wife has not heard yet.")
-    assert tidings("I got the job but my dad will never know.") == {"trouble", "good", "either"}
+    assert tidings("I got the job but my dad will never know.") == {"trouble", "either"}
 
 
 @pytest.mark.timeout(60)

@@ -68,8 +68,10 @@ def fragments(text: str) -> list[str]:
 
 def beginnings(statement: str, n: int) -> list[str]:
     """How n drafts begin: with what can be said back, turned, one after the other; "" where nothing can."""
-    said = (turn(clause) for clause in clauses(statement) or fragments(statement))
-    turned = list(dict.fromkeys(clause[:1].upper() + clause[1:] for clause in said))
+    found = clauses(statement)
+    # "You told him" alone leaves open what of: three words are said back where there are no more.
+    said = [c for c in found if len(words(c)) > LENGTH[0]] or found or fragments(statement)
+    turned = list(dict.fromkeys(t[:1].upper() + t[1:] for t in map(turn, said)))
     return list(islice(cycle(turned or [""]), n))
 
 

@@ -17,6 +17,8 @@ from train.warm_start import minilm_folder
 
 GOOD, REJECTED = 2, 6
 "A shelf: so many good and rejected replies of one statement, rejected ones of near statements filling it up."
+GAMING = corpus.FOLDER.parents[1] / "tests" / "gaming.jsonl"
+"Candidates made to fool the ranker, and honest ones to the same statements."
 
 
 def reranker(seed: int = 0) -> dict:
@@ -52,7 +54,31 @@ def reranker(seed: int = 0) -> dict:
         "random": lambda: rng.random(len(test.good)),
     }
     table |= {f"without {part}": lambda part=part: fitted(part) for part in PARTS}
-    return {name: figures(score()) for name, score in table.items()}
+    found: dict = {name: figures(score()) for name, score in table.items()}
+    served = probabilities(test.parts, shipped.calibration.weights, shipped.calibration.bias)
+    found["may be said, best of n drafts"] = {n: round(best_of(test, served, n, seed), 3) for n in (1, 2, 4, 8)}
+    return found | {"gaming suite, kept from qualifying": gamed(shipped)}
+
+
+def best_of(test: Examples, score: np.ndarray, n: int, seed: int, rounds: int = 50) -> float:
+    """How often the best of n of a statement's judged drafts may be said, over those statements with eight or more."""
+    rng = random.Random(seed)
+    drafts: dict[str, list[int]] = {}
+    for i in np.flatnonzero(test.drafted):
+        drafts.setdefault(test.owner[i], []).append(int(i))
+    groups = [rows for rows in drafts.values() if len(rows) >= max(8, n)]
+    won = [test.good[max(rng.sample(rows, n), key=lambda i: score[i])] for rows in groups for _ in range(rounds)]
+    return float(np.mean(won))
+
+
+def gamed(shipped: Reranker) -> dict[str, str]:
+    """Of each kind of candidate made to fool the ranker, how many do not qualify; of the honest ones, how many do."""
+    counts: dict[str, list[int]] = {}
+    for row in corpus.lines(GAMING):
+        qualifies = shipped.rank(row["statement"], [row["reply"]], row["history"])[0].qualifies
+        counts.setdefault(row["kind"], []).append(qualifies == (row["kind"] == "good"))
+    counts["all but good"] = [kept for kind, found in counts.items() if kind != "good" for kept in found]
+    return {kind: f"{sum(found)} of {len(found)}" for kind, found in counts.items()}
 
 
 def first_of_shelf(test: Examples, score: np.ndarray, seed: int, rounds: int = 400) -> float:

@@ -152,7 +152,7 @@ def train(
 ) -> Path:  # fmt: skip
     """Write the fine-tuned encoder into `out` as float16 (45 MB); its scores differ from float32 in the fourth digit.
 
-    `start` goes on from an encoder instead of all-MiniLM-L6-v2; `near` and `together` cap the authors' rows of those aims; `layers`
+    `start` goes on from an encoder instead of all-MiniLM-L6-v2; `near` and `together` cap the authors' rows of those aims, `together` the messages too; `layers`
     trains only so many of the last ones, which takes half the time for three of six.
     """
     from datasets import Dataset
@@ -178,7 +178,7 @@ def train(
     texts, whys = zip(*written[:together], *judged_pairs(), *ended_pairs(), strict=True)
     pair_rows, reasons = _labelled(list(texts), list(whys), seed, None)
     said, dangers = zip(*messages(), strict=True)
-    risk_rows, levels = _labelled(list(said), list(dangers), seed, None)
+    risk_rows, levels = _labelled(list(said), list(dangers), seed, together)
     ordered = ordered_pairs()
     random.Random(seed).shuffle(ordered)
     judge = ClassLoss(model, len(reasons))
