@@ -15,6 +15,7 @@ from therapist.errors import GeneratorError, TherapistError
 from therapist.explain import explain
 from therapist.handoff import HandOff, hand_off
 from therapist.language import only_english, open_questions, too_vague, written_in
+from therapist.recall import recalled
 from therapist.referral import Referral, refer
 from therapist.reranker import Candidate, Reranker
 from therapist.risk import Risk, assess
@@ -142,6 +143,8 @@ class Therapist:
             return answer(protocol.crisis_text(risk, **said_to), "crisis")
         if risk.level == "none" and (written := protocol.written_answer(statement, history, language, country)):
             return answer(written, "reply")
+        if risk.level == "none" and (told := self._recalled(statement, history, language)):
+            return answer(told, "reply")
         if risk.level == "none" and not speaks:
             return answer(protocol.only_english_text(language, history, country), "clarify")
         if risk.level == "none" and too_vague(statement):
@@ -161,6 +164,9 @@ class Therapist:
     def _cannot_speak(self, spoken: str | None) -> bool:
         """Whether only gibberish would come: the embedded model knows English, others must know for themselves."""
         return self.settings.model == EMBEDDED and not self.settings.base_url and bool(only_english(spoken or "en"))
+
+    def _recalled(self, statement: str, history: Sequence[Message], language: str) -> str | None:
+        return recalled(statement, history, self._reranker.encoder, language) if self._reranker else None
 
     def _candidates(
         self, statement: str, history: Sequence[Message], n: int | None, seed: int | None,
