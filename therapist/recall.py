@@ -1,7 +1,7 @@
 """What a person told earlier, found again when they ask for it ("do you remember my sister's name?").
 
-A small model would make something up. So the sentence of theirs that lies nearest to the question is said back in
-quotation marks, or it is admitted that none was found.
+A small model would make something up. So the sentences of theirs that lie nearest to the question are said back
+in quotation marks, or it is admitted that nothing was found.
 """
 
 import json
@@ -17,12 +17,14 @@ from therapist.risk import assess
 from therapist.text import sentences
 
 DATA = Path(__file__).parent / "data"
-SHARED = 0.2
-"What every content word that question and sentence share adds to their likeness: names are little to an encoder."
+SHARED, FITS = 0.4, 0.15
+"What a content word that both have adds to their likeness, and what is wanted being there: little to an encoder."
+MOST = 2
+"Runs of sentences that are said back."
 LIKE = 0.3
-"Likeness from which a sentence is taken for what was asked for."
-LONGEST = 200
-"Characters of a sentence that is said back."
+"Likeness from which sentences are taken for what was asked for."
+LONGEST = 240
+"Characters that are said back."
 
 
 def recalled(statement: str, history: Sequence[Message], encoder: Encoder, language: str = "en") -> str | None:
@@ -32,25 +34,37 @@ def recalled(statement: str, history: Sequence[Message], encoder: Encoder, langu
     """
     table = _table(language.split("-")[0])
     asked = statement.replace("\u2019", "'").strip()
-    if not table or not history or not any(pattern.search(asked) for pattern in table["asks"]):
+    if not table or not history or table["asks_not"].search(asked) or not any(p.search(asked) for p in table["asks"]):
         return None
-    told = [s for m in history if m["role"] == "user" for s in sentences(m["content"]) if len(s) <= LONGEST]
-    told = [s for s in dict.fromkeys(told) if not s.endswith("?") and assess(s).level == "none"]
+    parts = [part for m in history if m["role"] == "user" for part in _parts(m["content"])]
+    told = [p for p in dict.fromkeys(parts) if assess(p).level == "none"]
     if not told:
         return table["nothing"]
     question, *vectors = encoder.encode([asked, *told])
     likeness = [
-        float(question @ vector) + SHARED * len(content_words(asked) & content_words(s)) + _fits(table, asked, s)
-        for vector, s in zip(vectors, told, strict=True)
+        float(question @ vector) + SHARED * len(content_words(asked) & content_words(part)) + _fits(table, asked, part)
+        for vector, part in zip(vectors, told, strict=True)
     ]
-    best = max(range(len(told)), key=lambda i: likeness[i])
-    return table["found"].format(told[best].rstrip(".")) if likeness[best] >= LIKE else table["nothing"]
+    likely = sorted((i for i in range(len(told)) if likeness[i] >= LIKE), key=lambda i: -likeness[i])[:MOST]
+    said = [table["quote"].format(told[i].rstrip(".")) for i in sorted(likely)]
+    return table["found"].format(table["and"].join(said)) if said else table["nothing"]
+
+
+def _parts(message: str) -> list[str]:
+    """A message in runs of whole sentences: what is asked for often stands beside the words that the question has."""
+    runs: list[str] = []
+    for sentence in sentences(message):
+        if runs and len(runs[-1]) + len(sentence) < LONGEST:
+            runs[-1] += f" {sentence}"
+        else:
+            runs.append(sentence[:LONGEST])
+    return runs
 
 
 def _fits(table: dict[str, Any], question: str, sentence: str) -> float:
     """What a sentence gains because it has what the question wants: a name where one is asked for, a time, a place."""
     wants = (kind for kind in table["kinds"] if kind["asks"].search(question))
-    return sum(SHARED * bool(kind["has"].search(sentence)) for kind in wants)
+    return sum(FITS * bool(kind["has"].search(sentence)) for kind in wants)
 
 
 @cache
@@ -59,6 +73,7 @@ def _table(language: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     table = json.loads(path.read_text(encoding="utf-8"))
+    table["asks_not"] = re.compile(table["asks_not"], re.I)
     table["asks"] = [re.compile(pattern, re.I) for pattern in table["asks"]]
     table["kinds"] = [
         {"asks": re.compile(kind["asks"], re.I), "has": re.compile(kind["has"])} for kind in table["kinds"]

@@ -1,0 +1,36 @@
+"""What was told earlier is found again when it is asked for, and nothing else is taken for such a question."""
+
+import json
+
+from conftest import ROOT
+
+from therapist.conversation import assistant, user
+from therapist.recall import recalled
+
+PROBES = [json.loads(line) for line in (ROOT / "tests/recall.jsonl").read_text("utf-8").splitlines()]
+
+
+def answer(therapist, probe: dict) -> str | None:
+    return recalled(probe["statement"], probe["history"], therapist._reranker.encoder)
+
+
+def test_most_of_what_was_told_is_found(therapist):
+    asked = [p for p in PROBES if p["kind"] == "recall"]
+    found = [p for p in asked if p["expected"] in (answer(therapist, p) or "").lower()]
+    assert len(asked) >= 50 and len(found) >= 0.7 * len(asked)
+
+
+def test_what_asks_for_nothing_told_earlier_is_left_to_be_heard(therapist):
+    assert not [p["statement"] for p in PROBES if p["kind"] == "other" and answer(therapist, p)]
+
+
+def test_what_sounded_of_danger_is_not_said_back(therapist):
+    told = [user("I want to kill myself, my name is Tom."), assistant("I am glad you told me.")]
+    said = answer(therapist, {"statement": "what's my name?", "history": told})
+    assert said and "kill" not in said
+
+
+def test_a_reply_recalls_a_name(therapist):
+    told = [user("I'm Tom. My sister Ana lost her job in May."), assistant("She lost her job in May.")]
+    reply = therapist.respond("do you remember what my sister is called?", told)
+    assert reply.route == "reply" and "Ana" in reply.text
