@@ -107,7 +107,7 @@ class FastGenerator:
         told = " ".join(m["content"] for m in messages if m["role"] == "user")
         draft = decoder.Draft(
             prompt=_fitted(messages, self._budget, self._prompt), begun=begun, most=most,
-            choices=self._endings.fitting(told, messages[-1]["content"], clauses),
+            choices=[*self._endings.fitting(told, messages[-1]["content"], clauses)],
             seed=_fresh_seed() if seed is None else seed, deadline=time.monotonic() + self._settings.timeout_s,
             cancel=cancel or threading.Event(),
         )  # fmt: skip
