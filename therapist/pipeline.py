@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from therapist import generators, protocol
@@ -17,7 +18,7 @@ from therapist.handoff import HandOff, hand_off
 from therapist.language import only_english, open_questions, too_vague, written_in
 from therapist.recall import recalled
 from therapist.referral import Referral, refer
-from therapist.reranker import Candidate, Reranker
+from therapist.reranker import FOLDER, Candidate, Reranker, SentenceEncoder
 from therapist.risk import Risk, assess
 from therapist.risk_classifier import RiskClassifier, higher
 from therapist.settings import EMBEDDED, Settings
@@ -82,11 +83,14 @@ class Therapist:
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # bars would run over what a person writes in a terminal
-        self._reranker = Reranker.load()
+        self._reranker = Reranker.load(Path(self.settings.reranker) if self.settings.reranker else FOLDER)
 
     def _load_classifier(self) -> None:
         # Without an encoder it still reads spelling, which needs no torch.
-        self._classifier = RiskClassifier.load(self._reranker.encoder if self._reranker else None)
+        encoder = self._reranker.encoder if self._reranker else None
+        if self.settings.reranker:  # danger is read by the encoder that it was fitted for
+            encoder = SentenceEncoder(FOLDER / "encoder")
+        self._classifier = RiskClassifier.load(encoder)
 
     def _load_generator(self) -> None:
         # What cannot be ranked must not be said, so without a reranker nothing needs to be drafted.

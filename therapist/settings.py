@@ -31,6 +31,8 @@ class Settings:
     "Requests to that server for one reply at most, 1 to 16; one that drafts a single reply at a time needs n."
     hourly_tokens: int = 0
     "Tokens to spend there in an hour, asked and answered, 0 to 1,000,000,000; 0 is no bound. Beyond it: referrals."
+    reranker: str = ""
+    "Folder of another reranker, such as one that reads what `model` writes (`python -m train reranker --out FOLDER`)."
     n: int = 8
     "Candidates drafted for a reply, 1 to 16."
     max_new_tokens: int = 60

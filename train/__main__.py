@@ -70,7 +70,7 @@ def _encoder(options: argparse.Namespace) -> None:
 def _reranker(options: argparse.Namespace) -> None:
     from train import reranker
 
-    print(json.dumps(reranker.build(options.encoder), indent=1))
+    print(json.dumps(reranker.build(options.encoder, options.out or reranker.FOLDER), indent=1))
 
 
 def _risk(options: argparse.Namespace) -> None:
@@ -191,6 +191,7 @@ def main(arguments: list[str]) -> int:
     encoder.set_defaults(run=_encoder)
     reranker = commands.add_parser("reranker", help="build bank and calibration, report on the test split")
     reranker.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")
+    reranker.add_argument("--out", type=Path, help="folder for it (default: what ships)")
     reranker.set_defaults(run=_reranker)
     commands.add_parser("risk", help="fit the risk classifier, then evaluate safety").set_defaults(run=_risk)
     commands.add_parser("languages", help="learn to tell languages apart").set_defaults(run=_languages)
