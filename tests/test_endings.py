@@ -6,7 +6,7 @@ import pytest
 
 from therapist import Settings
 from therapist.clauses import beginnings
-from therapist.conversation import user
+from therapist.conversation import assistant, user
 from therapist.endings import needed, spoken_of, tidings, written
 from therapist.generators import EMBEDDED_FOLDER, FastGenerator
 from therapist.text import words
@@ -34,6 +34,11 @@ def test_a_begun_draft_ends_in_a_written_sentence(generator) -> None:
 
 def test_where_nothing_can_be_said_back_the_draft_is_a_written_sentence(generator) -> None:
     assert set(generator.generate([user("hmm")], 8, seed=3)) <= set(written())
+
+
+def test_no_question_follows_a_question(generator) -> None:
+    told = [user("I moved here in May."), assistant("You moved here in May. How is it for you?"), user(SAID)]
+    assert not any("?" in draft for draft in generator.generate(told, 8, seed=3))
 
 
 def test_drafts_of_one_statement_differ(generator) -> None:

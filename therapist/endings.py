@@ -48,19 +48,19 @@ class Endings:
         # People show their troubles in countless mixtures: only the latest trees are kept.
         self._tree = lru_cache(maxsize=64)(self._built)
 
-    def fitting(self, told: str, said: str, begun: Sequence[str]) -> list[Choice]:
+    def fitting(self, told: str, said: str, begun: Sequence[str], may_ask: bool = True) -> list[Choice]:
         """What each candidate may go on with after its beginning, or be where it has none.
 
         Only sentences that name nobody and nothing but what shows in `told`, and that fit the news in `said`. Every
         other time that a clause is said back no question follows it: left to itself the model would mostly ask, and to
-        be understood comes before. Where no trouble is named there may be some, and a statement may take it so; a
+        be understood comes before; and none at all where `may_ask` is false. Where no trouble is named there may be some, and a statement may take it so; a
         question need not.
         """
         known, news = spoken_of(told), tidings(said)
         earlier = (begun[:i].count(words) for i, words in enumerate(begun))
         found = []
         for words, times in zip(begun, earlier, strict=True):
-            questions = bool(times % 2) or not words
+            questions = may_ask and (bool(times % 2) or not words)
             maybe = frozenset() if questions or "good" in news else frozenset({"trouble"})
             found.append(self._tree(known, news | maybe, questions, behind=bool(words)))
         return found

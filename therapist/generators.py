@@ -105,9 +105,10 @@ class FastGenerator:
         begun = [self._encode(words)[:LONGEST] for words in clauses]
         most = self._settings.max_new_tokens + max(map(len, begun))
         told = " ".join(m["content"] for m in messages if m["role"] == "user")
+        asked = len(messages) > 1 and "?" in messages[-2]["content"]  # two questions in a row are an interview
         draft = decoder.Draft(
             prompt=_fitted(messages, self._budget, self._prompt), begun=begun, most=most,
-            choices=[*self._endings.fitting(told, messages[-1]["content"], clauses)],
+            choices=[*self._endings.fitting(told, messages[-1]["content"], clauses, not asked)],
             seed=_fresh_seed() if seed is None else seed, deadline=time.monotonic() + self._settings.timeout_s,
             cancel=cancel or threading.Event(),
         )  # fmt: skip
