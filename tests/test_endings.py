@@ -60,7 +60,7 @@ def test_who_was_spoken_of_earlier_in_the_talk_may_be_meant() -> None:
 
 def test_every_written_sentence_is_short_whole_and_passes_the_gate() -> None:
     sentences = written()
-    assert len(sentences) == len(set(sentences)) > 1000
+    assert len(sentences) == len(set(sentences)) > 900
     for sentence in sentences:
         assert 1 < len(words(sentence)) <= 12, sentence
         assert sentence[0].isupper() and sentence[-1] in ".?!" and sentence.count("?") <= 1, sentence

@@ -53,8 +53,8 @@ class Endings:
 
         Only sentences that name nobody and nothing but what shows in `told`, and that fit the news in `said`. Every
         other time that a clause is said back no question follows it: left to itself the model would mostly ask, and to
-        be understood comes before; and none at all where `may_ask` is false. Where no trouble is named there may be some, and a statement may take it so; a
-        question need not.
+        be understood comes before; and none at all where `may_ask` is false. Where no trouble is named there may be
+        some, and a statement may take it so; a question need not.
         """
         known, news = spoken_of(told), tidings(said)
         earlier = (begun[:i].count(words) for i, words in enumerate(begun))
