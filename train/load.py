@@ -227,5 +227,6 @@ def run(people: int, minutes: float, requests: int) -> str:
         )
     text = "\n".join(lines) + "\n"
     if (people, minutes, requests) >= FULL:
+        OUT.parent.mkdir(parents=True, exist_ok=True)
         OUT.write_text(text, encoding="utf-8")
     return text
