@@ -34,3 +34,12 @@ def test_a_reply_recalls_a_name(therapist):
     told = [user("I'm Tom. My sister Ana lost her job in May."), assistant("She lost her job in May.")]
     reply = therapist.respond("do you remember what my sister is called?", told)
     assert reply.route == "reply" and "Ana" in reply.text
+
+
+def test_who_asks_gets_an_answer_even_where_finding_breaks(therapist, monkeypatch):
+    def broken(*_):
+        raise OSError("no such vector")
+
+    monkeypatch.setattr("therapist.pipeline.recalled", broken)
+    told = [user("I'm Tom. My sister Ana lost her job in May."), assistant("She lost her job in May.")]
+    assert therapist.respond("do you remember what my sister is called?", told).text

@@ -170,7 +170,12 @@ class Therapist:
         return self.settings.model == EMBEDDED and not self.settings.base_url and bool(only_english(spoken or "en"))
 
     def _recalled(self, statement: str, history: Sequence[Message], language: str) -> str | None:
-        return recalled(statement, history, self._reranker.encoder, language) if self._reranker else None
+        """What was told earlier, where that is asked for; None as well where finding it breaks."""
+        try:
+            return recalled(statement, history, self._reranker.encoder, language) if self._reranker else None
+        except Exception as error:
+            log.error("Finding what was told broke with %s.", type(error).__name__)
+            return None
 
     def _candidates(
         self, statement: str, history: Sequence[Message], n: int | None, seed: int | None,
