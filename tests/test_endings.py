@@ -79,3 +79,8 @@ def test_no_message_however_long_holds_up_the_choice(unit: str) -> None:
     """A pattern whose time doubles with every word would never end here."""
     message = (unit * 2000)[:1999]
     assert tidings(message) and spoken_of(message) is not None
+
+
+def test_who_was_left_something_has_not_lost_somebody() -> None:
+    assert "loss" in spoken_of("my wife left me in May")
+    assert "loss" not in spoken_of("my son left me a drawing on the kettle")
