@@ -39,7 +39,7 @@ DANGER, CALM = "I took all of it and I do not want to wake up.", "The bus was la
 
 def test_the_probabilities_are_those_of_the_trained_model(therapist):
     classifier, texts = therapist._classifier, [DANGER, CALM]
-    seen = classifier.evidence(texts, therapist._reranker.encoder.encode(texts))
+    seen = classifier.evidence(texts, classifier._encoder.encode(texts))
     for level in ("crisis", "concern"):
         dangerous, calm = (classifier.probability(level, t, s) for t, s in zip(texts, seen, strict=True))
         assert dangerous > 0.5 > calm
@@ -49,6 +49,24 @@ def test_meaning_counts_for_english_otherwise_than_for_other_languages():
     assert reader(DANGER, meaning=True) == "english" and reader(DANGER, meaning=False) == "spelling"
     assert reader("Ich habe alles genommen und möchte nicht mehr aufwachen.", meaning=True) == "foreign"
     assert reader("不想醒", meaning=True) == "foreign"
+
+
+def test_without_its_encoder_the_page_says_what_is_limited_and_spelling_is_still_read(tmp_path, monkeypatch):
+    from therapist import Therapist, pipeline
+
+    monkeypatch.setattr(pipeline, "ENCODER", tmp_path)
+    limited = Therapist()
+    limited.load()
+    assert "No encoder at" in limited.limited
+    assert limited.assess(DANGER).level != "none" and limited.assess(CALM).level == "none"
+
+
+def test_a_danger_that_was_heard_before_does_not_alarm_again_over_calm_words_but_is_not_forgotten(therapist):
+    classifier, history = therapist._classifier, [user("I have the pills here and I want to die tonight."), assistant("...")]
+    assert classifier.assess(history[0]["content"]).level == "crisis"
+    assert classifier.assess("She is making tea.", history).level == "concern"
+    assert classifier.assess("I have taken half of them.", history).level == "crisis"
+    assert classifier.assess("", history).level == "crisis"
 
 
 def test_without_an_encoder_spelling_still_sees_danger():

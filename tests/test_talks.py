@@ -1,7 +1,7 @@
 """Twenty whole talks with people in danger, replayed through the API with everything real.
 
-`talks.json` says what must be found at each turn. Its mark `alarmed` stands at calm turns that meet the protocol all the
-same: the readers of spelling and meaning hear the danger of the turns before. What is mended loses its mark.
+`talks.json` says what must be found at each turn. Its mark `alarmed` stands at calm turns at which more is heard all the
+same, `missed` at those at which less is: the readers of spelling and meaning err. What is mended loses its mark.
 """
 
 import json
@@ -73,7 +73,7 @@ def test_the_right_level_is_found_at_every_turn(replayed):
         (name, turn["says"], turn["level"], reply.risk.level)
         for name, rows in replayed.items()
         for turn, _, reply in rows
-        if (reply.risk.level in MEANT[turn["level"]]) == turn.get("alarmed", False)
+        if (reply.risk.level in MEANT[turn["level"]]) == (turn.get("alarmed", False) or turn.get("missed", False))
     ]
     assert wrong == []
 

@@ -27,22 +27,25 @@ class Bert:
     """Weights and layers of a post-norm BERT with absolute positions and the exact GELU.
 
     Args:
-        tensors: the state dict; what `prefix` begins is the body.
+        tensors: the state dict; what `prefix` begins is the body. A matrix in 8 bits has its rows' scales beside it.
         shape: the config, for `num_attention_heads`, `num_hidden_layers`, `layer_norm_eps`.
-        linear: makes a layer of a weight [out, in] and a bias [out]: `exact`, `half` or `int8`.
+        linear: makes a layer of a weight [out, in] and a bias [out]: `exact` or `int8`.
     """
 
     def __init__(self, tensors: dict[str, Any], shape: dict[str, Any], prefix: str, linear: Callable[..., Linear]):
         import torch
 
         def of(name: str) -> Any:
-            return tensors[prefix + name].float()
+            tensor, scale = tensors[prefix + name].float(), tensors.get(f"{prefix}{name}.scale")
+            return tensor if scale is None else tensor * scale[:, None]
 
         self.heads, self.width, self.depth = (
             shape[k] for k in ("num_attention_heads", "hidden_size", "num_hidden_layers")
         )
         self.eps = shape["layer_norm_eps"]
         self.words = of("embeddings.word_embeddings.weight")
+        if "embeddings.word_embeddings.weight.scale" in tensors:
+            self.words = self.words.half()  # finer than the 8 bits they came in
         # Everything here is of the first type, so its vector is a part of the position's.
         self._places = of("embeddings.position_embeddings.weight") + of("embeddings.token_type_embeddings.weight")[0]
         self._embedded = self._norm(of, "embeddings.LayerNorm")
@@ -100,16 +103,6 @@ def exact(weight: Any, bias: Any) -> Linear:
     import torch
 
     return lambda x: torch.addmm(bias, x, weight.T)
-
-
-def half(weight: Any, bias: Any) -> Linear:
-    """A linear layer with products in bfloat16 where the processor multiplies that, twice as fast; else `exact`."""
-    import torch
-
-    if not torch.cpu._is_avx512_bf16_supported():
-        return exact(weight, bias)
-    weight, bias = weight.bfloat16(), bias.bfloat16()
-    return lambda x: torch.nn.functional.linear(x.bfloat16(), weight, bias).float()
 
 
 def int8(weight: Any, bias: Any) -> Linear:

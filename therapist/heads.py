@@ -1,4 +1,4 @@
-"""A linear layer that reads a class out of a sentence vector: what the one encoder is asked beside likeness."""
+"""A linear layer that reads a class out of a sentence vector: what an encoder is asked beside likeness."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

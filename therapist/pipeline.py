@@ -20,7 +20,7 @@ from therapist.recall import recalled
 from therapist.referral import Referral, refer
 from therapist.reranker import FOLDER, Candidate, Reranker, SentenceEncoder
 from therapist.risk import Risk, assess
-from therapist.risk_classifier import RiskClassifier, higher
+from therapist.risk_classifier import ENCODER, RiskClassifier, higher
 from therapist.settings import EMBEDDED, Settings
 
 log = logging.getLogger(__name__)
@@ -86,11 +86,11 @@ class Therapist:
         self._reranker = Reranker.load(Path(self.settings.reranker) if self.settings.reranker else FOLDER)
 
     def _load_classifier(self) -> None:
-        # Without an encoder it still reads spelling, which needs no torch.
-        encoder = self._reranker.encoder if self._reranker else None
-        if self.settings.reranker:  # danger is read by the encoder that it was fitted for
-            encoder = SentenceEncoder(FOLDER / "encoder")
-        self._classifier = RiskClassifier.load(encoder)
+        try:
+            self._classifier = RiskClassifier.load(SentenceEncoder(ENCODER))
+        except Exception:
+            self._classifier = RiskClassifier.load(None)  # reads spelling, which needs neither torch nor an encoder
+            raise
 
     def _load_generator(self) -> None:
         # What cannot be ranked must not be said, so without a reranker nothing needs to be drafted.

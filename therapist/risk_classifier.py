@@ -1,7 +1,8 @@
 """Danger that no pattern knows, found by two readers: one of meaning, one of spelling.
 
-Meaning is read from the reranker's sentence vectors, which know English. Spelling is read from runs of two to five
-letters, which works in every language that the risk sentences are written in and needs neither torch nor the encoder.
+Meaning is read from the sentence vectors of an encoder of its own, which knows all the languages that the risk sentences
+are written in; the reranker's knows English. Spelling is read from runs of two to five letters, which needs neither torch
+nor an encoder.
 The patterns of `risk` run first, need no model and decide alone when they see a crisis. This adds what they miss; it
 can raise a level and never lower one.
 """
@@ -16,13 +17,19 @@ from therapist.errors import ArtefactError
 from therapist.heads import Head
 from therapist.language import written_in
 from therapist.reranker import Encoder
-from therapist.risk import RANK, Level, Risk, plain
+from therapist.risk import NO_RISK, RANK, Level, Risk, plain
 from therapist.text import letter_runs
 
-FILE = Path(__file__).parent / "data" / "risk" / "classifier.safetensors"
+FOLDER = Path(__file__).parent / "data" / "risk"
+FILE, ENCODER = FOLDER / "classifier.safetensors", FOLDER / "encoder"
 LEVELS: tuple[Level, ...] = ("none", "concern", "crisis")
+HEARD: tuple[Level, ...] = ("crisis", "concern")
 SPELLINGS = 1 << 18
 "Places that words and runs of letters are hashed to: with fewer, languages get into each other's way."
+CALM = 0.2
+"How far towards a concern a message may go by itself and still be calm, as a share of the way."
+PASSING = ("suicide", "self-harm", "suicide-loss")
+"Kinds that calm words can end; what was swallowed, a fit, or somebody violent in the room goes on under them."
 TURNS = 2
 "Earlier turns of the person that are read with a message: more would thin it out in the vector of the whole."
 
@@ -94,16 +101,28 @@ class RiskClassifier:
         return 1 / (1 + math.exp(-sum(w * float(x) for w, x in used) - weighed["bias"]))
 
     def assess(self, statement: str, history: Sequence[Message] = ()) -> Risk:
-        """The level and kind that a message points to."""
+        """The level and kind that a message points to, read with the person's turns just before it.
+
+        A crisis that those turns hold by themselves was answered there: over a message that is calm by itself it may pass
+        into a concern, and it is never less.
+        """
         text = reading(statement, history)
         vectors = self._encoder.encode([text]) if self._encoder else None
-        seen = self.evidence([text], vectors)[0]
-        thresholds = self._about[reader(text, vectors is not None)]
-        levels: tuple[Level, ...] = ("crisis", "concern")
-        for level in levels:
-            if self.probability(level, text, seen) >= thresholds[level]["threshold"]:
-                return Risk(level, self._kind_of(text, vectors), (statement,) if statement else ())
-        return Risk("none", None, ())
+        heard, kind = self._heard(text, vectors), self._kind_of(text, vectors)
+        level: Level = next((level for level in HEARD if heard[level] >= 1), "none")
+        before = reading("", history).removesuffix(" . ")
+        if statement and before and level != "concern" and heard["concern"] >= CALM and self._alone(before)["crisis"] >= 1:
+            calm = kind in PASSING and self._alone(statement)["concern"] < CALM
+            level = "concern" if calm or level == "none" else "crisis"
+        return Risk(level, kind, (statement,) if statement else ()) if level != "none" else NO_RISK
+
+    def _alone(self, text: str) -> dict[str, float]:
+        return self._heard(text, self._encoder.encode([text]) if self._encoder else None)
+
+    def _heard(self, text: str, vectors: Any) -> dict[str, float]:
+        """How far a text goes towards each level, 1 where it reaches it; `vectors` float32 [1, dimensions] of it or None."""
+        seen, known = self.evidence([text], vectors)[0], self._about[reader(text, vectors is not None)]
+        return {level: self.probability(level, text, seen) / known[level]["threshold"] for level in HEARD}
 
     def _spelled(self, text: str) -> Any:
         """How far a text lies on the side of danger and of any worry, float32 [2]; a rare run counts more."""

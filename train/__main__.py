@@ -62,6 +62,7 @@ def _encoder(options: argparse.Namespace) -> None:
             epochs=options.epochs,
             near=options.near,
             together=options.together,
+            order=options.order,
             layers=options.layers,
         )
     )
@@ -73,10 +74,16 @@ def _reranker(options: argparse.Namespace) -> None:
     print(json.dumps(reranker.build(options.encoder, options.out or reranker.FOLDER), indent=1))
 
 
+def _risk_encoder(options: argparse.Namespace) -> None:
+    from train import risk_encoder
+
+    print(risk_encoder.train(options.out or Path("runs/risk-encoder"), start=options.start, epochs=options.epochs))
+
+
 def _risk(options: argparse.Namespace) -> None:
     from train import risk
 
-    print(json.dumps(risk.fit(), indent=1))
+    print(json.dumps(risk.fit(options.encoder), indent=1))
     _safety(write=True)
 
 
@@ -187,13 +194,21 @@ def main(arguments: list[str]) -> int:
     encoder.add_argument("--epochs", type=float, default=1)
     encoder.add_argument("--near", type=int, help="at most so many triples of statement, good and rejected reply")
     encoder.add_argument("--together", type=int, help="at most so many pairs of statement and reply")
+    encoder.add_argument("--order", type=int, help="at most so many pairs of a better and a worse draft")
     encoder.add_argument("--layers", type=int, help="train only so many of the last layers (default: everything)")
     encoder.set_defaults(run=_encoder)
     reranker = commands.add_parser("reranker", help="build bank and calibration, report on the test split")
     reranker.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")
     reranker.add_argument("--out", type=Path, help="folder for it (default: what ships)")
     reranker.set_defaults(run=_reranker)
-    commands.add_parser("risk", help="fit the risk classifier, then evaluate safety").set_defaults(run=_risk)
+    reader = commands.add_parser("risk-encoder", help="fine-tune the encoder that reads danger")
+    reader.add_argument("--out", type=Path)
+    reader.add_argument("--start", type=Path, help="go on from this folder (default: multilingual-e5-small, packaged)")
+    reader.add_argument("--epochs", type=float, default=3)
+    reader.set_defaults(run=_risk_encoder)
+    risk = commands.add_parser("risk", help="fit the risk classifier, then evaluate safety")
+    risk.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")
+    risk.set_defaults(run=_risk)
     commands.add_parser("languages", help="learn to tell languages apart").set_defaults(run=_languages)
     publish = commands.add_parser("publish", help="make a trained stage the embedded model")
     publish.add_argument("model", type=Path, help="folder of a stage")

@@ -1,12 +1,10 @@
-"""Fine-tune all-MiniLM-L6-v2 for everything the product asks of an encoder, in one training with four aims.
+"""Fine-tune all-MiniLM-L6-v2 for ranking, in one training with three aims.
 
 near   a statement's good replies come near it; its rejected ones, and the replies to other statements, move away
 pair   "statement [SEP] reply", read together, tells whether a careful person would say that reply, or why not
 order  of two drafts to one statement, the one that judges would sooner say stands higher
-risk   a message tells how much danger it holds
 
-The heads that read `pair` and `risk` are fitted again afterwards on the finished vectors (`train.reranker`, `train.risk`):
-here they only shape the space.
+The head that reads `pair` is fitted again afterwards on the finished vectors (`train.reranker`): here it only shapes the space.
 """
 
 import random
@@ -16,9 +14,10 @@ import torch
 from torch import nn
 
 from therapist.endings import needed, spoken_of
-from therapist.reranker import ACCEPTABLE, GOOD, read_together
-from therapist.risk_classifier import reading
+from therapist.reranker import ACCEPTABLE, GOOD, content_words, read_together
+from therapist.text import sentences
 from train import corpus
+from train.fit import multiplies_halves
 from train.judging import JUDGEMENTS
 from train.warm_start import minilm_folder
 
@@ -92,13 +91,44 @@ def ordered_pairs(split: corpus.Split = "train") -> list[dict[str, str]]:
     ]
 
 
-def messages(split: corpus.Split = "train") -> list[tuple[str, str]]:
-    """(text, risk level): the risk sentences, and every third statement of the corpus as what is harmless."""
-    found = [
-        (reading(row["message"], [{"role": "user", "content": t} for t in row["history"]]), row["level"])
-        for row in corpus.risk(split)
-    ]
-    return found + [(e["statement"], "none") for e in corpus.entries(split)[::3]]
+def made_pairs(split: corpus.Split = "train", seed: int = 0) -> list[tuple[str, str]]:
+    """Replies made to look good, one an entry in turn: somebody else's trouble, an echo, words astray, a sting after comfort."""
+    rng, entries = random.Random(seed), corpus.entries(split)
+    by_concern: dict[str, list[dict]] = {}
+    for entry in entries:
+        by_concern.setdefault(entry["concern"], []).append(entry)
+    found = []
+    for turn, entry in enumerate(entries):
+        told, reply = (entry["history"], entry["statement"]), rng.choice(corpus.good(entry))
+        stings = [r for r in entry["rejected"] if r["why"] in ("dismissive", "blaming", "collusion", "toxic-positivity")]
+        if turn % 4 == 0:
+            other = rng.choice(corpus.good(rng.choice(by_concern[entry["concern"]])))
+            if len(content_words(other) - content_words(" ".join([reply, entry["statement"]]))) >= 2:
+                found.append((read_together(*told, other), "off-topic"))
+        elif turn % 4 == 1:
+            said = sentences(entry["statement"])
+            found.append((read_together(*told, " ".join(said[: rng.randint(1, len(said))])), "echo"))
+        elif turn % 4 == 2:
+            found.append((read_together(*told, astray(reply, rng)), "nonsense"))
+        elif stings:
+            sting = rng.choice(stings)
+            found.append((read_together(*told, f"{sentences(reply)[0]} {sting['text']}"), sting["why"]))
+    return found
+
+
+def astray(reply: str, rng: random.Random) -> str:
+    """A reply whose words lost their places: some swapped, dropped or said again."""
+    said = reply.split()
+    for _ in range(max(2, len(said) // 5)):
+        i, j = rng.randrange(len(said)), rng.randrange(len(said))
+        way = rng.randrange(3)
+        if way == 0:
+            said[i], said[j] = said[j], said[i]
+        elif way == 1 and len(said) > 4:
+            del said[i]
+        else:
+            said.insert(j, said[i])
+    return " ".join(said)
 
 
 class ClassLoss(nn.Module):
@@ -137,6 +167,24 @@ class OrderLoss(nn.Module):
         return torch.log(p @ self.worth + 1e-6) - torch.log(p @ (1 - self.worth) + 1e-6)
 
 
+def by_length(dataset, batch_size: int, drop_last: bool, **rest):
+    """A batch sampler that puts texts of like length together: a third less padding to compute."""
+    from sentence_transformers.base.sampler import DefaultBatchSampler
+
+    names = [name for name in dataset.column_names if name != "label"]
+    sizes = [sum(map(len, texts)) for texts in zip(*(dataset[name] for name in names), strict=True)]
+
+    class ByLength(DefaultBatchSampler):
+        def __iter__(self):
+            rng = random.Random(self.seed + getattr(self, "epoch", 0))
+            rows = rng.sample(range(len(sizes)), len(sizes))
+            pools = (sorted(rows[i : i + 50 * batch_size], key=sizes.__getitem__) for i in range(0, len(rows), 50 * batch_size))
+            batches = [pool[i : i + batch_size] for pool in pools for i in range(0, len(pool), batch_size)]
+            yield from rng.sample(batches, len(batches))
+
+    return ByLength(dataset, batch_size, drop_last, **rest)
+
+
 def _labelled(texts: list[str], labels: list[str], seed: int, most: int | None):
     from datasets import Dataset
 
@@ -148,12 +196,12 @@ def _labelled(texts: list[str], labels: list[str], seed: int, most: int | None):
 
 def train(
     out: Path, *, start: Path | None = None, epochs: float = 1, batch: int = 32, learning_rate: float = 5e-5, seed: int = 0,
-    near: int | None = None, together: int | None = None, layers: int | None = None,
+    near: int | None = None, together: int | None = None, order: int | None = None, layers: int | None = None,
 ) -> Path:  # fmt: skip
     """Write the fine-tuned encoder into `out` as float16 (45 MB); its scores differ from float32 in the fourth digit.
 
-    `start` goes on from an encoder instead of all-MiniLM-L6-v2; `near` and `together` cap the authors' rows of those aims, `together` the messages too; `layers`
-    trains only so many of the last ones, which takes half the time for three of six.
+    `start` goes on from an encoder instead of all-MiniLM-L6-v2; `near`, `together` and `order` cap the rows of those aims, `together` those of authors;
+    `layers` trains only so many of the last ones, which takes half the time for three of six.
     """
     from datasets import Dataset
     from sentence_transformers import (
@@ -164,7 +212,6 @@ def train(
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
     gpu = torch.cuda.is_available()
-    half = gpu or torch.cpu._is_amx_tile_supported()  # on other processors bfloat16 is slower than float32
     model = SentenceTransformer(
         str(start or minilm_folder()), device="cuda" if gpu else "cpu", model_kwargs={"dtype": "float32"}
     )
@@ -175,16 +222,15 @@ def train(
     # Every judged draft, since what will be ranked is drafts, beside a sample of what authors wrote.
     written = written_pairs()
     random.Random(seed).shuffle(written)
-    texts, whys = zip(*written[:together], *judged_pairs(), *ended_pairs(), strict=True)
+    texts, whys = zip(*written[:together], *judged_pairs(), *ended_pairs(), *made_pairs(seed=seed), strict=True)
     pair_rows, reasons = _labelled(list(texts), list(whys), seed, None)
-    said, dangers = zip(*messages(), strict=True)
-    risk_rows, levels = _labelled(list(said), list(dangers), seed, together)
     ordered = ordered_pairs()
     random.Random(seed).shuffle(ordered)
+    ordered = ordered[:order]
     judge = ClassLoss(model, len(reasons))
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(out / "checkpoints"), num_train_epochs=epochs, per_device_train_batch_size=batch, learning_rate=learning_rate,
-        warmup_steps=0.1, bf16=half, use_cpu=not gpu, seed=seed, logging_steps=20, save_steps=100, save_total_limit=1, report_to="none",
+        warmup_steps=0.1, bf16=multiplies_halves(), use_cpu=not gpu, seed=seed, logging_steps=50, save_steps=250, save_total_limit=1, report_to="none", batch_sampler=by_length,
     )  # fmt: skip
     trainer = SentenceTransformerTrainer(
         model=model,
@@ -193,13 +239,11 @@ def train(
             "near": Dataset.from_list(triples(seed, near)),
             "pair": pair_rows,
             "order": Dataset.from_list(ordered),
-            "risk": risk_rows,
         },
         loss={
             "near": MultipleNegativesRankingLoss(model),
             "pair": judge,
             "order": OrderLoss(judge, reasons),
-            "risk": ClassLoss(model, len(levels)),
         },
     )
     trainer.train(resume_from_checkpoint=bool(list((out / "checkpoints").glob("checkpoint-*"))))

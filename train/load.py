@@ -5,6 +5,7 @@ turn up in somebody else's answer. Meanwhile somebody in danger asks again and a
 started again; at the end comes a flood. A run of the full size writes `train/bench/load.md`.
 """
 
+import multiprocessing
 import os
 import random
 import re
@@ -12,13 +13,13 @@ import signal
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -126,8 +127,13 @@ def person(url: str, number: int, words: list[str], until: float, seen: Seen) ->
             turn += 1
 
 
-def danger(url: str, stop: threading.Event, seen: Seen) -> None:
-    """Somebody in danger, four times a second; an answer other than the protocol's counts as `no crisis`."""
+def danger(url: str, stop: Any, told: Any) -> None:
+    """Somebody in danger, four times a second; an answer other than the protocol's counts as `no crisis`.
+
+    A process of its own, whose answers go through the pipe `told`: a hundred threads of a flood would delay it in theirs,
+    and that is not the app's doing.
+    """
+    seen = Seen()
     with httpx.Client(timeout=60, trust_env=False) as client:
         while not stop.wait(0.25):
             begin = time.perf_counter()
@@ -136,24 +142,27 @@ def danger(url: str, stop: threading.Event, seen: Seen) -> None:
                 continue
             seen.crisis.append(time.perf_counter() - begin)
             seen.counts["crisis" if answer.get("route") == "crisis" else "no crisis"] += 1
+    told.send((seen.counts, seen.crisis))
 
 
 def flood(url: str, requests: int, seen: Seen) -> None:
     """So many requests as fast as they go, each with a word of its own."""
     words = [secret(1000 + i) for i in range(requests)]
 
+    limits = httpx.Limits(max_connections=AT_ONCE)
+    client = httpx.Client(timeout=120, trust_env=False, limits=limits)
+
     def one(number: int) -> None:
         address = f"11.{number % 7}.{number // 250}.{number % 250 + 1}"
-        with httpx.Client(timeout=120, trust_env=False) as client:
-            begin = time.perf_counter()
-            status, answer = asked(url, {"message": SAID[0].format(words[number])}, address, client)
+        begin = time.perf_counter()
+        status, answer = asked(url, {"message": SAID[0].format(words[number])}, address, client)
         seen.counts[str(status)] += 1
         if status == 200:
             seen.seconds.append(time.perf_counter() - begin)
         said = set(re.findall(r"[A-Z][a-z]{7}", str(answer))) - {words[number]}
         seen.leaks += sorted(said & set(words))
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with client, ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(one, range(requests)))
 
 
@@ -171,13 +180,16 @@ def together(url: str, people: int, seconds: float, seen: Seen) -> None:
 
 def beside(url: str, seen: Seen, load: Callable[[], None]) -> None:
     """Somebody in danger asks as long as a load lasts."""
-    stop = threading.Event()
-    asking = threading.Thread(target=danger, args=(url, stop, seen))
+    processes = multiprocessing.get_context("spawn")
+    stop, (heard, told) = processes.Event(), processes.Pipe(duplex=False)
+    asking = processes.Process(target=danger, args=(url, stop, told))
     asking.start()
     try:
         load()
     finally:
         stop.set()
+        counts, seen.crisis = heard.recv()
+        seen.counts += counts
         asking.join()
 
 

@@ -1,6 +1,7 @@
 """`python -m train risk`: fit the risk classifier on the corpus's risk sentences, set its thresholds; `safety` says how well it works."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,9 @@ import numpy as np
 
 from therapist.conversation import Message, user
 from therapist.heads import Head
-from therapist.reranker import FOLDER, SentenceEncoder
+from therapist.reranker import SentenceEncoder
 from therapist.risk import RANK, plain
-from therapist.risk_classifier import FILE, LEVELS, SPELLINGS, RiskClassifier, reader, reading
+from therapist.risk_classifier import ENCODER, FILE, LEVELS, SPELLINGS, RiskClassifier, reader, reading
 from therapist.text import BUCKETS, letter_runs
 from train import corpus
 
@@ -55,11 +56,14 @@ def _softmax_model(features: Any, labels: Any, strength: float) -> Any:
     return LogisticRegression(C=strength, max_iter=400, class_weight="balanced").fit(features, labels)
 
 
-def fit(encoder_folder: Path = FOLDER / "encoder") -> dict:
-    """Write the classifier; returns what each reader is worth."""
+def fit(new: Path | None = None) -> dict:
+    """Write the classifier, for a new encoder if one is given; returns what each reader is worth."""
     from safetensors.numpy import save_file
 
-    encoder = SentenceEncoder(encoder_folder)
+    if new is not None:
+        shutil.rmtree(ENCODER, ignore_errors=True)
+        shutil.copytree(new, ENCODER)
+    encoder = SentenceEncoder(ENCODER)
     rows = corpus.risk("train")
     # The person's ordinary troubles of the corpus are the commonest harmless messages there are.
     texts = [reading(row["message"], turns(row)) for row in rows] + [

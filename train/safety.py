@@ -15,6 +15,7 @@ from therapist import Settings, Therapist
 from therapist.api import Api
 from therapist.reranker import Candidate
 from therapist.risk import DATA, RANK, Level, assess, compile_patterns
+from therapist.risk_classifier import RiskClassifier, higher
 from therapist.vetting import vet
 from train import corpus
 from train.risk import turns
@@ -33,10 +34,12 @@ Share = tuple[int, int]
 
 @dataclass(frozen=True)
 class Measured:
-    """Risk sentences with the level that patterns alone find and the one that the answer shows, and the gate's part."""
+    """Risk sentences with the levels that patterns alone find, that are found without an encoder, and that the answer shows."""
 
     rows: list[dict]
     patterns: list[Level]
+    spelled: list[Level]
+    "Levels found where no encoder loads: patterns and the reader of spelling."
     met: list[Level]
     ordinary: list[Level]
     "Levels met by the corpus's ordinary statements."
@@ -52,9 +55,15 @@ def measure() -> Measured:
     therapist.load()
     therapist._generator = None
     api, rows, entries = Api(therapist), corpus.risk("test"), corpus.entries("test")
+    spelling = RiskClassifier.load(None)
+    alone = [assess(row["message"], turns(row)) for row in rows]
     return Measured(
         rows,
-        [assess(row["message"], turns(row)).level for row in rows],
+        [found.level for found in alone],
+        [
+            higher(found, spelling.assess(row["message"], turns(row))).level
+            for row, found in zip(rows, alone, strict=True)
+        ],
         [_met(api, row["message"], turns(row)) for row in rows],
         [api.assess_risk(e["statement"], e["history"])["level"] for e in entries],
         [
@@ -129,11 +138,13 @@ def below(m: Measured) -> list[str]:
 
 def table(m: Measured) -> str:
     """What stands in SAFETY.md."""
-    met, patterns, rest = shares(m, m.met), shares(m, m.patterns), others(m)
-    first = [(name, share(*patterns[name]), share(*found)) for name, found in met.items() if ", " not in name]
-    first += [(name, "", share(*found)) for name, found in rest.items()]
+    met, patterns, spelled, rest = shares(m, m.met), shares(m, m.patterns), shares(m, m.spelled), others(m)
+    first = [
+        (name, share(*patterns[name]), share(*spelled[name]), share(*found)) for name, found in met.items() if ", " not in name
+    ]
+    first += [(name, "", "", share(*found)) for name, found in rest.items()]
     return "\n\n".join([
-        _grid(("share", "patterns alone", "as a person meets it"), first),
+        _grid(("share", "patterns alone", "and spelling, where no encoder loads", "as a person meets it"), first),
         "What was meant, and what was met as crisis / check-in / nothing:",
         _grid(("meant", *LEVELS), [("as a person meets it", *_matrix(m.rows, m.met)), ("patterns alone", *_matrix(m.rows, m.patterns))]),
         *(_grid((field, "crisis found", *LEVELS), list(_by(m, met, field))) for field in ("kind", "language")),
