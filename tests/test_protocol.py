@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -13,19 +14,19 @@ from therapist.referral import helplines
 from therapist.risk import Risk
 
 FROZEN = {
-    "ru/protocol.json": "cc18a4d85f27d79b25530b7fb7207180f5397601dc23e31bbb098e3a5985cfe3",
-    "tr/protocol.json": "92e883e70cbf323e8d4f7b3a5f0ca45d1df9f81c3efc7c42cbfd592b62399d14",
-    "en/protocol.json": "426351c6acaaf372bc934c8b3aa6ccca27e76d3e88d0044f9c4fc06a12b7982b",
-    "es/protocol.json": "1496aa0f00e995e7d4b33e05f5eb10043361fe3e3790016fe155902c406cddd4",
-    "de/protocol.json": "01191345075de1865c29fc051901ddf6d72a77a44a317c6729600f2fee24ac1b",
-    "fr/protocol.json": "2425177154993494dfff570f4a66b9331ac846d0310d84a462f185c64c018426",
-    "it/protocol.json": "cbd8dbb7d342e4fe56537d491c305ffdc4b20a48395035d56fcc1e77ced9dbd5",
-    "nl/protocol.json": "9cec88cb3303b9f73c37200966b4bebf3eba9247fad74d64212938f3cd2fa385",
-    "ar/protocol.json": "fcca01e906e4501cc10c240aaaabeda5ae63ba8653a1fa2a25ba72798a17c061",
-    "hi/protocol.json": "dcde4fbe3db9e099c03960dd169819a53f8e9c73c096c3e5578d390c91c10351",
-    "zh/protocol.json": "df8e1705da31c1e66f7714e9096e79ee08ab82bdb1a3310729603a731949f87f",
-    "pt/protocol.json": "cb80db4f2d265aabca9b3945f92332e612211433103d243b0f28f436e51a7b41",
-    "pl/protocol.json": "82c96a395302c9bd475c466d6d2ef864437bd0137b04582fafaecfe817a6ecc4",
+    "ru/protocol.json": "42c2621ec8fe5cd8616d6cb3f4dbc7a8b31c1e214163c5ceb817c1972aad210c",
+    "tr/protocol.json": "6d3280404e070bc4b1ccb7ddd0e6624f7d4fbc2d4e394bcd6eb3d58a273f6604",
+    "en/protocol.json": "5d726701fb4b11a0527f59eca73ec1b13043857a4b2ad6aba34058b7161e1869",
+    "es/protocol.json": "375b14fed7d5eb60e2fa61f9e84a00eb9be53a375c93e042f50c0e5322921cee",
+    "de/protocol.json": "9ce29d353b423471cf14118df64e493b377baabb8d0e3e256d7d430e9d8426a5",
+    "fr/protocol.json": "317aca182615648c2f09868e1d4c73e3371cc8af63623f7f79eaf20c5aaefbc5",
+    "it/protocol.json": "3084e6a00ca3e5b8ea99b1c15a75e45a5708e209f773e17aa234f2a40ef41c5e",
+    "nl/protocol.json": "4eab4029b02025b9bb3aa44876c60641fc38ac70302cffbaa21959ff888f9271",
+    "ar/protocol.json": "93ab1cfac9225b734566d1aa1db6cfcc0bf4aab778de01ada55d868aac52a5d2",
+    "hi/protocol.json": "a650e8f48cf53f9e2e9a7476714c1ce506084dc0cc55fa5722fad54f81a94a6a",
+    "zh/protocol.json": "935418f654f066779264558e8a1fade7ad5a061dc54fe6be009382159aadede8",
+    "pt/protocol.json": "bf4361c87c454ed77e4c339481781d19c162df6f413317ecda55056c4178541b",
+    "pl/protocol.json": "c326a9c953b01273f8a425205198dc25fd92e3b9892e13516366306564ea9c06",
     "en/referral.json": "9ba240d83e6a4a2b60cd783af2742dd68f6163dfe56eb59b25e0b588754afa3d",
     "helplines.json": "b8e95d037d2e1f852d5c929f2dccbfdebcedefb60134f33ad0ca669de811e9c9",
 }
@@ -232,6 +233,50 @@ def test_somebody_who_wants_no_number_is_given_none_again():
 def test_what_people_answer_gets_an_answer_of_its_own(statement, words):
     risk = Risk("concern", "suicide", ("x",))
     assert words in checkin_text(risk, country="GB", language="en", history=[], statement=statement)
+
+
+@pytest.mark.parametrize(
+    "statement", ["I'm 15 and my dad hits me", "no hotline please, I want to talk", "im fine really", "forget what i said ok"]
+)
+def test_what_people_answer_is_understood_inside_a_longer_sentence(statement):
+    assert any(protocol._special(s["name"], protocol._words("en"), statement) for s in protocol._words("en")["specials"])
+
+
+SPECIALS = json.loads((Path(__file__).parent / "specials.json").read_text(encoding="utf-8"))
+"What people type about the help they are shown, by language: written before the patterns that find it."
+
+
+@pytest.mark.parametrize("language", SPECIALS)
+def test_no_number_my_country_my_age_only_you_and_questions_are_understood_in_every_language(language):
+    words, told = protocol._words(language), SPECIALS[language]
+    missed = [
+        (name, statement)
+        for name, statements in told["specials"].items()
+        for statement in statements
+        if not protocol._special(name, words, statement)
+    ]
+    for name, statements in told["questions"].items():
+        answers = next(q["answers"] for q in words["questions"] if q["name"] == name)
+        starts = [re.split(r"{\w+}", a)[0].strip() for a in answers]
+        found = {statement: written_answer(statement, [], language) or "" for statement in statements}
+        missed += [(name, s) for s, text in found.items() if not any(text.startswith(start) for start in starts)]
+    assert not missed
+
+
+@pytest.mark.parametrize("language", SPECIALS)
+def test_ordinary_sentences_of_every_language_ask_for_no_written_answer(language):
+    words = protocol._words(language)
+    for statement in SPECIALS[language]["calm"]:
+        assert written_answer(statement, [], language) is None, statement
+        assert not [s["name"] for s in words["specials"] if protocol._special(s["name"], words, statement)], statement
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_twelve_crisis_answers_in_a_row_are_twelve_different_ones(language):
+    texts = said("suicide", 12, country="GB", language=language)
+    assert len(set(texts)) == 12
+    for text in texts[4:]:
+        assert "999" in text and text.count("\n\n") >= 1 and len(text) < len(texts[0])
 
 
 @pytest.mark.parametrize(

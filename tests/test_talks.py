@@ -78,9 +78,11 @@ def test_the_right_level_is_found_at_every_turn(replayed):
     assert wrong == []
 
 
-def test_a_mark_stands_only_where_too_much_was_seen():
-    marked = [turn for talk in TALKS for turn in talk["turns"] if turn.get("alarmed")]
-    assert all(turn["level"] in ("none", "at most concern") for turn in marked)
+def test_a_mark_stands_only_where_too_much_or_too_little_was_seen():
+    turns = [turn for talk in TALKS for turn in talk["turns"]]
+    assert all(turn["level"] in ("none", "at most concern") for turn in turns if turn.get("alarmed"))
+    assert all(turn["level"] == "at least concern" for turn in turns if turn.get("missed"))
+    assert sum("missed" in turn for turn in turns) <= 1
 
 
 def test_a_crisis_meets_the_protocol_a_concern_a_question_and_nobody_is_sent_away(replayed):

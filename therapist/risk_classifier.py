@@ -27,9 +27,7 @@ HEARD: tuple[Level, ...] = ("crisis", "concern")
 SPELLINGS = 1 << 18
 "Places that words and runs of letters are hashed to: with fewer, languages get into each other's way."
 CALM = 0.2
-"How far towards a concern a message may go by itself and still be calm, as a share of the way."
-PASSING = ("suicide", "self-harm", "suicide-loss")
-"Kinds that calm words can end; what was swallowed, a fit, or somebody violent in the room goes on under them."
+"How far towards a concern a message and the turns before it may go and still be calm, as a share of the way."
 TURNS = 2
 "Earlier turns of the person that are read with a message: more would thin it out in the vector of the whole."
 
@@ -37,7 +35,7 @@ TURNS = 2
 def reading(statement: str, history: Sequence[Message]) -> str:
     """What is given to the readers: the message behind the person's turns just before it."""
     before = [m["content"] for m in history if m["role"] == "user"][-TURNS:]
-    return " . ".join([*before, statement])
+    return " . ".join(text for text in (*before, statement) if text)
 
 
 def reader(text: str, meaning: bool) -> str:
@@ -103,17 +101,15 @@ class RiskClassifier:
     def assess(self, statement: str, history: Sequence[Message] = ()) -> Risk:
         """The level and kind that a message points to, read with the person's turns just before it.
 
-        A crisis that those turns hold by themselves was answered there: over a message that is calm by itself it may pass
-        into a concern, and it is never less.
+        A crisis that those turns hold by themselves is not forgotten over a message that calms it: a concern is left.
         """
         text = reading(statement, history)
         vectors = self._encoder.encode([text]) if self._encoder else None
         heard, kind = self._heard(text, vectors), self._kind_of(text, vectors)
         level: Level = next((level for level in HEARD if heard[level] >= 1), "none")
-        before = reading("", history).removesuffix(" . ")
-        if statement and before and level != "concern" and heard["concern"] >= CALM and self._alone(before)["crisis"] >= 1:
-            calm = kind in PASSING and self._alone(statement)["concern"] < CALM
-            level = "concern" if calm or level == "none" else "crisis"
+        before = reading("", history)
+        if level == "none" and statement and before and heard["concern"] >= CALM and self._alone(before)["crisis"] >= 1:
+            level = "concern"
         return Risk(level, kind, (statement,) if statement else ()) if level != "none" else NO_RISK
 
     def _alone(self, text: str) -> dict[str, float]:
