@@ -236,10 +236,13 @@ def test_what_people_answer_gets_an_answer_of_its_own(statement, words):
 
 
 @pytest.mark.parametrize(
-    "statement", ["I'm 15 and my dad hits me", "no hotline please, I want to talk", "im fine really", "forget what i said ok"]
+    "statement",
+    ["I'm 15 and my dad hits me", "no hotline please, I want to talk", "im fine really", "forget what i said ok"],
 )
 def test_what_people_answer_is_understood_inside_a_longer_sentence(statement):
-    assert any(protocol._special(s["name"], protocol._words("en"), statement) for s in protocol._words("en")["specials"])
+    assert any(
+        protocol._special(s["name"], protocol._words("en"), statement) for s in protocol._words("en")["specials"]
+    )
 
 
 SPECIALS = json.loads((Path(__file__).parent / "specials.json").read_text(encoding="utf-8"))

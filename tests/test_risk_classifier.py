@@ -62,7 +62,10 @@ def test_without_its_encoder_the_page_says_what_is_limited_and_spelling_is_still
 
 
 def test_a_danger_that_was_heard_before_is_not_forgotten(therapist):
-    classifier, history = therapist._classifier, [user("I have the pills here and I want to die tonight."), assistant("...")]
+    classifier, history = (
+        therapist._classifier,
+        [user("I have the pills here and I want to die tonight."), assistant("...")],
+    )
     assert classifier.assess(history[0]["content"]).level == "crisis"
     assert classifier.assess("She is making tea.", history).level != "none"
     assert classifier.assess("I have taken half of them.", history).level == "crisis"

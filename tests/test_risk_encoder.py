@@ -6,7 +6,12 @@ import pytest
 from therapist.reranker import SentenceEncoder
 from train import e5, risk_encoder
 
-TEXTS = ["I gave the dog away and the letters are on the table.", "Ich kann nicht mehr, alles ist zu viel.", "今天我很累", "मैं बहुत थक गया हूँ"]
+TEXTS = [
+    "I gave the dog away and the letters are on the table.",
+    "Ich kann nicht mehr, alles ist zu viel.",
+    "今天我很累",
+    "मैं बहुत थक गया हूँ",
+]
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +33,21 @@ def vectors(folder, texts):
 
 def test_a_sentence_lies_nearest_to_its_translation(start):
     english = ["query: I want to die.", "query: The weather is fine today.", "query: My brother lost his job."]
-    german = ["query: Ich möchte sterben.", "query: Das Wetter ist heute schön.", "query: Mein Bruder hat seine Arbeit verloren."]
+    german = [
+        "query: Ich möchte sterben.",
+        "query: Das Wetter ist heute schön.",
+        "query: Mein Bruder hat seine Arbeit verloren.",
+    ]
     assert list((vectors(start, german) @ vectors(start, english).T).argmax(1)) == [0, 1, 2]
 
 
 def test_kept_pieces_spell_our_texts_as_the_whole_vocabulary_does(start):
     from tokenizers import Tokenizer
 
-    whole, kept = e5.tokenizer(e5.Packaged(e5.package_file()).pieces), Tokenizer.from_file(str(start / "tokenizer.json"))
+    whole, kept = (
+        e5.tokenizer(e5.Packaged(e5.package_file()).pieces),
+        Tokenizer.from_file(str(start / "tokenizer.json")),
+    )
     assert kept.get_vocab_size() == 15_000
     for text in TEXTS:
         assert kept.encode(text).tokens == whole.encode(text).tokens
@@ -48,7 +60,11 @@ def test_a_changed_package_is_refused(tmp_path, monkeypatch):
 
 
 def test_training_moves_the_weights_and_the_served_encoder_says_what_was_trained(start, tmp_path, monkeypatch):
-    rows = [("I took all of them.", "crisis", "overdose"), ("He hits me.", "crisis", "abuse"), ("Nice weather.", "none", "")] * 16
+    rows = [
+        ("I took all of them.", "crisis", "overdose"),
+        ("He hits me.", "crisis", "abuse"),
+        ("Nice weather.", "none", ""),
+    ] * 16
     monkeypatch.setattr(risk_encoder, "examples", lambda: rows)
     folder = risk_encoder.train(tmp_path, start=start, epochs=1, batch=8)
     served = SentenceEncoder(folder)

@@ -1,8 +1,8 @@
 """Danger that no pattern knows, found by two readers: one of meaning, one of spelling.
 
-Meaning is read from the sentence vectors of an encoder of its own, which knows all the languages that the risk sentences
-are written in; the reranker's knows English. Spelling is read from runs of two to five letters, which needs neither torch
-nor an encoder.
+Meaning is read from the sentence vectors of an encoder of its own, which knows all the languages that the risk
+sentences are written in; the reranker's knows English. Spelling is read from runs of two to five letters, which needs
+neither torch nor an encoder.
 The patterns of `risk` run first, need no model and decide alone when they see a crisis. This adds what they miss; it
 can raise a level and never lower one.
 """
@@ -116,7 +116,7 @@ class RiskClassifier:
         return self._heard(text, self._encoder.encode([text]) if self._encoder else None)
 
     def _heard(self, text: str, vectors: Any) -> dict[str, float]:
-        """How far a text goes towards each level, 1 where it reaches it; `vectors` float32 [1, dimensions] of it or None."""
+        """How far a text goes towards each level, 1 where it reaches it; its vector is float32 [1, dimensions] or None."""
         seen, known = self.evidence([text], vectors)[0], self._about[reader(text, vectors is not None)]
         return {level: self.probability(level, text, seen) / known[level]["threshold"] for level in HEARD}
 

@@ -105,7 +105,9 @@ def plain_likeness(test: Examples, shipped: Reranker) -> np.ndarray:
     bank = encoder.encode([e["statement"] for e in shipped.bank.entries])
     references = encoder.encode(shipped.bank.references)
     owner = np.repeat(np.arange(len(shipped.bank.entries)), [len(e["reflections"]) for e in shipped.bank.entries])
-    said = {e["id"]: e["statement"] for e in corpus.entries("test")}
+    # Drafts outlive the entries that readers took out of the corpus.
+    said = {row["entry"]: row["statement"] for row in corpus.judged("test")}
+    said |= {e["id"]: e["statement"] for e in corpus.entries("test")}
     vectors = encoder.encode(test.texts)
     found = np.zeros(len(test.texts))
     for entry in set(test.owner):

@@ -91,14 +91,20 @@ class Packaged:
                 found[name] = (halves * blocks["scale"].astype("float32")[:, None]).reshape(-1, inner)
             else:
                 found[name] = np.frombuffer(self._raw, "<f4", count, begin).copy()
-        return {_named(name): t.reshape(-1, width) if name in ("emb.pos", "emb.type") else t for name, t in found.items()}
+        return {
+            _named(name): t.reshape(-1, width) if name in ("emb.pos", "emb.type") else t for name, t in found.items()
+        }
 
 
 def _named(name: str) -> str:
     """A tensor's name in BERT's state dict."""
     place, *rest = name.split(".")
     if place == "emb":
-        table = {"word": "word_embeddings.weight", "pos": "position_embeddings.weight", "type": "token_type_embeddings.weight"}
+        table = {
+            "word": "word_embeddings.weight",
+            "pos": "position_embeddings.weight",
+            "type": "token_type_embeddings.weight",
+        }
         return "embeddings." + (table.get(rest[0]) or f"LayerNorm.{'weight' if rest[1] == 'w' else 'bias'}")
     return f"encoder.layer.{place[1:]}.{LAYER[rest[0]]}.{'weight' if rest[1] == 'w' else 'bias'}"
 
@@ -143,7 +149,9 @@ def start(out: Path, texts: Iterable[str], most: int = PIECES) -> Path:
     save_file({name: np.ascontiguousarray(t) for name, t in whole.tensors.items()}, out / "model.safetensors")
     (out / "config.json").write_text(json.dumps(whole.shape | {"vocab_size": len(rows)}, indent=1), encoding="utf-8")
     tokenizer([whole.pieces[i] for i in rows]).save(str(out / "tokenizer.json"))
-    (out / "tokenizer_config.json").write_text(json.dumps({"model_max_length": 256, "tokenizer_class": "PreTrainedTokenizerFast"}))
+    (out / "tokenizer_config.json").write_text(
+        json.dumps({"model_max_length": 256, "tokenizer_class": "PreTrainedTokenizerFast"})
+    )
     return out
 
 

@@ -100,7 +100,9 @@ def made_pairs(split: corpus.Split = "train", seed: int = 0) -> list[tuple[str, 
     found = []
     for turn, entry in enumerate(entries):
         told, reply = (entry["history"], entry["statement"]), rng.choice(corpus.good(entry))
-        stings = [r for r in entry["rejected"] if r["why"] in ("dismissive", "blaming", "collusion", "toxic-positivity")]
+        stings = [
+            r for r in entry["rejected"] if r["why"] in ("dismissive", "blaming", "collusion", "toxic-positivity")
+        ]
         if turn % 4 == 0:
             other = rng.choice(corpus.good(rng.choice(by_concern[entry["concern"]])))
             if len(content_words(other) - content_words(" ".join([reply, entry["statement"]]))) >= 2:
@@ -178,7 +180,10 @@ def by_length(dataset, batch_size: int, drop_last: bool, **rest):
         def __iter__(self):
             rng = random.Random(self.seed + getattr(self, "epoch", 0))
             rows = rng.sample(range(len(sizes)), len(sizes))
-            pools = (sorted(rows[i : i + 50 * batch_size], key=sizes.__getitem__) for i in range(0, len(rows), 50 * batch_size))
+            pools = (
+                sorted(rows[i : i + 50 * batch_size], key=sizes.__getitem__)
+                for i in range(0, len(rows), 50 * batch_size)
+            )
             batches = [pool[i : i + batch_size] for pool in pools for i in range(0, len(pool), batch_size)]
             yield from rng.sample(batches, len(batches))
 

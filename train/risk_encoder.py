@@ -44,7 +44,9 @@ def own_texts() -> list[str]:
     return [
         json.dumps(json.loads(line), ensure_ascii=False)
         for f in sorted(files)
-        for line in (f.read_text(encoding="utf-8").splitlines() if f.suffix == ".jsonl" else [f.read_text(encoding="utf-8")])
+        for line in (
+            f.read_text(encoding="utf-8").splitlines() if f.suffix == ".jsonl" else [f.read_text(encoding="utf-8")]
+        )
         if line
     ]
 
@@ -83,7 +85,13 @@ def padded(items: list[dict]) -> dict[str, torch.Tensor]:
 
 
 def train(
-    out: Path, *, start: Path | None = None, epochs: float = 3, batch: int = 32, learning_rate: float = 1.2e-4, seed: int = 0
+    out: Path,
+    *,
+    start: Path | None = None,
+    epochs: float = 3,
+    batch: int = 32,
+    learning_rate: float = 1.2e-4,
+    seed: int = 0,
 ) -> Path:
     """Write the fine-tuned encoder in 8 bits into `out`; `start` goes on from a folder in float32 instead of from the package."""
     from tokenizers import Tokenizer

@@ -140,7 +140,9 @@ def table(m: Measured) -> str:
     """What stands in SAFETY.md."""
     met, patterns, spelled, rest = shares(m, m.met), shares(m, m.patterns), shares(m, m.spelled), others(m)
     first = [
-        (name, share(*patterns[name]), share(*spelled[name]), share(*found)) for name, found in met.items() if ", " not in name
+        (name, share(*patterns[name]), share(*spelled[name]), share(*found))
+        for name, found in met.items()
+        if ", " not in name
     ]
     first += [(name, "", "", share(*found)) for name, found in rest.items()]
     return "\n\n".join([
