@@ -116,7 +116,7 @@ class RiskClassifier:
         return self._heard(text, self._encoder.encode([text]) if self._encoder else None)
 
     def _heard(self, text: str, vectors: Any) -> dict[str, float]:
-        """How far a text goes towards each level, 1 where it reaches it; its vector is float32 [1, dimensions] or None."""
+        """How far a text goes towards each level, 1 where it reaches it; its vector is [1, dimensions] or None."""
         seen, known = self.evidence([text], vectors)[0], self._about[reader(text, vectors is not None)]
         return {level: self.probability(level, text, seen) / known[level]["threshold"] for level in HEARD}
 
