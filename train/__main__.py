@@ -160,6 +160,17 @@ def _dialogues_parser(commands) -> None:
     parser.set_defaults(run=_generate_dialogues)
 
 
+def _risk_parsers(commands) -> None:
+    reader = commands.add_parser("risk-encoder", help="fine-tune the encoder that reads danger")
+    reader.add_argument("--out", type=Path)
+    reader.add_argument("--start", type=Path, help="go on from this folder (default: multilingual-e5-small, packaged)")
+    reader.add_argument("--epochs", type=float, default=3)
+    reader.set_defaults(run=_risk_encoder)
+    risk = commands.add_parser("risk", help="fit the risk classifier, then evaluate safety")
+    risk.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")
+    risk.set_defaults(run=_risk)
+
+
 def _load(options: argparse.Namespace) -> None:
     from train import load
 
@@ -201,14 +212,7 @@ def main(arguments: list[str]) -> int:
     reranker.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")
     reranker.add_argument("--out", type=Path, help="folder for it (default: what ships)")
     reranker.set_defaults(run=_reranker)
-    reader = commands.add_parser("risk-encoder", help="fine-tune the encoder that reads danger")
-    reader.add_argument("--out", type=Path)
-    reader.add_argument("--start", type=Path, help="go on from this folder (default: multilingual-e5-small, packaged)")
-    reader.add_argument("--epochs", type=float, default=3)
-    reader.set_defaults(run=_risk_encoder)
-    risk = commands.add_parser("risk", help="fit the risk classifier, then evaluate safety")
-    risk.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")
-    risk.set_defaults(run=_risk)
+    _risk_parsers(commands)
     commands.add_parser("languages", help="learn to tell languages apart").set_defaults(run=_languages)
     publish = commands.add_parser("publish", help="make a trained stage the embedded model")
     publish.add_argument("model", type=Path, help="folder of a stage")
