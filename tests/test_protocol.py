@@ -14,19 +14,19 @@ from therapist.referral import helplines
 from therapist.risk import Risk
 
 FROZEN = {
-    "ru/protocol.json": "42c2621ec8fe5cd8616d6cb3f4dbc7a8b31c1e214163c5ceb817c1972aad210c",
-    "tr/protocol.json": "6d3280404e070bc4b1ccb7ddd0e6624f7d4fbc2d4e394bcd6eb3d58a273f6604",
+    "ru/protocol.json": "552cc30397c994b0b68a0a95fe2330ed7e9c5a7f22b2c9f81e995076b4af00b2",
+    "tr/protocol.json": "60a321ab6d76a6ec62831166452e71fcd260a323b3941e30a77f88f60d00cf82",
     "en/protocol.json": "5d726701fb4b11a0527f59eca73ec1b13043857a4b2ad6aba34058b7161e1869",
-    "es/protocol.json": "375b14fed7d5eb60e2fa61f9e84a00eb9be53a375c93e042f50c0e5322921cee",
+    "es/protocol.json": "a67abc021aeb434a35eb52ed12f170d009b97716c219d3b2f1e11778a3180f31",
     "de/protocol.json": "9ce29d353b423471cf14118df64e493b377baabb8d0e3e256d7d430e9d8426a5",
     "fr/protocol.json": "317aca182615648c2f09868e1d4c73e3371cc8af63623f7f79eaf20c5aaefbc5",
     "it/protocol.json": "3084e6a00ca3e5b8ea99b1c15a75e45a5708e209f773e17aa234f2a40ef41c5e",
-    "nl/protocol.json": "4eab4029b02025b9bb3aa44876c60641fc38ac70302cffbaa21959ff888f9271",
+    "nl/protocol.json": "1ca9c54d5e99a55d8ca7471e1ce4a483ab3467c2f085ab60de6abb8eb61928c1",
     "ar/protocol.json": "93ab1cfac9225b734566d1aa1db6cfcc0bf4aab778de01ada55d868aac52a5d2",
-    "hi/protocol.json": "a650e8f48cf53f9e2e9a7476714c1ce506084dc0cc55fa5722fad54f81a94a6a",
-    "zh/protocol.json": "935418f654f066779264558e8a1fade7ad5a061dc54fe6be009382159aadede8",
-    "pt/protocol.json": "bf4361c87c454ed77e4c339481781d19c162df6f413317ecda55056c4178541b",
-    "pl/protocol.json": "c326a9c953b01273f8a425205198dc25fd92e3b9892e13516366306564ea9c06",
+    "hi/protocol.json": "83c72310aec17d3ddc15d6af8c529348e2edb36497e486e45f464e7d75391caf",
+    "zh/protocol.json": "debdfc50795245e46b766e798e299970cb1cf92520a154e1babe1baccab02246",
+    "pt/protocol.json": "c9cc56e261bebecffbb27d417d3ed66a7640707e95bd8dd47a4d03a69c1d4051",
+    "pl/protocol.json": "4d84dca5994997cb816ada3c4d91bba109878d98070aa8a59d1de609370faa35",
     "en/referral.json": "9ba240d83e6a4a2b60cd783af2742dd68f6163dfe56eb59b25e0b588754afa3d",
     "helplines.json": "b8e95d037d2e1f852d5c929f2dccbfdebcedefb60134f33ad0ca669de811e9c9",
 }
