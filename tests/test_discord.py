@@ -347,8 +347,8 @@ def test_too_many_messages_get_one_kind_text_and_danger_is_answered_all_the_same
 def test_what_cannot_be_read_is_answered_and_a_long_text_is_searched_for_danger_as_a_whole(server):
     gil = admitted(server, "Gil")
     assert server.answer(gil.direct, gil.says("")).content == words()["only_words"]
-    assert "2,402 characters" in server.answer(gil.direct, gil.says("so tired " * 267)).content
-    assert is_crisis(server.answer(gil.direct, gil.says("so tired " * 267 + DANGER)))
+    assert "2,549 characters" in server.answer(gil.direct, gil.says("the bus was late " * 150)).content
+    assert is_crisis(server.answer(gil.direct, gil.says("the bus was late " * 150 + DANGER)))
 
 
 def test_nobody_is_pinged_whatever_is_said(server):
