@@ -1,4 +1,4 @@
-"""BERT's layers in plain torch: the body of the embedded generator and of the reranker's encoder.
+"""BERT's layers in plain torch: the body of the embedded generator and of the encoders.
 
 Neither needs transformers, whose import costs more than loading both. Texts and candidates stand as rows of one
 [rows, width] matrix without padding; only attention asks which row belongs to whom, so whoever calls brings it.
