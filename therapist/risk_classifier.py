@@ -105,12 +105,14 @@ class RiskClassifier:
         """
         text = reading(statement, history)
         vectors = self._encoder.encode([text]) if self._encoder else None
-        heard, kind = self._heard(text, vectors), self._kind_of(text, vectors)
+        heard = self._heard(text, vectors)
         level: Level = next((level for level in HEARD if heard[level] >= 1), "none")
         before = reading("", history)
         if level == "none" and statement and before and heard["concern"] >= CALM and self._alone(before)["crisis"] >= 1:
             level = "concern"
-        return Risk(level, kind, (statement,) if statement else ()) if level != "none" else NO_RISK
+        if level == "none":
+            return NO_RISK
+        return Risk(level, self._kind_of(text, vectors), (statement,) if statement else ())
 
     def _alone(self, text: str) -> dict[str, float]:
         return self._heard(text, self._encoder.encode([text]) if self._encoder else None)
