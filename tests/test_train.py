@@ -162,3 +162,32 @@ def test_every_source_of_the_shipped_recipe_names_its_licence_and_where_it_came_
     for source in load(root / "train/recipes/embedded.toml").sources:
         assert source.licence and source.repository
         assert "NC" not in source.licence
+
+
+@pytest.fixture
+def counsel(tmp_path):
+    """A small counsel-chat: one answer that greets, one whose reflection is found by its keyword, one plain one."""
+    (tmp_path / "counsel").mkdir()
+    answers = ["Hi there. You have carried this for years.", "I see. It sounds like you are worn out.", "You miss her every day."]
+    turns = [[["client", f"My trouble number {i} is on my mind."], ["therapist", a]] for i in range(40) for a in answers]
+    write(tmp_path / "counsel/counsel-chat.jsonl.xz", [{"id": i, "turns": t} for i, t in enumerate(turns)])
+    return tmp_path
+
+
+def test_the_older_recipes_faults_are_reproduced_and_repaired(counsel):
+    from train import seeds
+
+    faulty, repaired = seeds.reflections_as_they_were(counsel), seeds.reflections_repaired(counsel)
+    assert any(c[-1]["content"] == "Hi there." for c in faulty)
+    assert not any(c[-1]["content"] == "Hi there." for c in repaired)
+    assert any("worn out" in c[0]["content"] for c in faulty), "a pair found by its keyword was not glued to the next"
+    assert sum(c[-1]["content"] == "It sounds like you are worn out." for c in repaired) == len(repaired) / 3
+
+
+def test_no_recipe_reads_a_question_of_the_test_set(counsel):
+    from train import seeds
+
+    tested = {c[0]["content"] for c in seeds.test_pairs(counsel)}
+    assert tested
+    for read in (seeds.reflections_as_they_were, seeds.reflections_repaired, seeds.whole_answers, seeds.opening_answers):
+        assert not [c for c in read(counsel) if any(q in c[0]["content"] for q in tested)]

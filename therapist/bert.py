@@ -37,15 +37,15 @@ class Bert:
 
         def of(name: str) -> Any:
             tensor, scale = tensors[prefix + name].float(), tensors.get(f"{prefix}{name}.scale")
-            return tensor if scale is None else tensor * scale[:, None]
+            return tensor if scale is None else tensor.mul_(scale[:, None])
 
         self.heads, self.width, self.depth = (
             shape[k] for k in ("num_attention_heads", "hidden_size", "num_hidden_layers")
         )
         self.eps = shape["layer_norm_eps"]
-        self.words = of("embeddings.word_embeddings.weight")
-        if "embeddings.word_embeddings.weight.scale" in tensors:
-            self.words = self.words.half()  # finer than the 8 bits they came in
+        # In the file's own type, since few of them are looked up at a time; a copy, so that the file's bytes can go.
+        self.words = tensors[f"{prefix}embeddings.word_embeddings.weight"].clone()
+        self._scales = tensors.get(f"{prefix}embeddings.word_embeddings.weight.scale")
         # Everything here is of the first type, so its vector is a part of the position's.
         self._places = of("embeddings.position_embeddings.weight") + of("embeddings.token_type_embeddings.weight")[0]
         self._embedded = self._norm(of, "embeddings.LayerNorm")
@@ -75,7 +75,10 @@ class Bert:
         """
         from torch.nn.functional import gelu
 
-        x = self._embedded(self.words[ids] + self._places[positions])
+        words = self.words[ids].float()
+        if self._scales is not None:
+            words *= self._scales[ids, None]
+        x = self._embedded(words + self._places[positions])
         for i, (qkv, out, norm, wide, narrow, last) in enumerate(self._layers):
             x = norm(x + out(attend(i, qkv(x))))
             x = last(x + narrow(gelu(wide(x))))

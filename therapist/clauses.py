@@ -29,6 +29,13 @@ def turn(clause: str) -> str:
     return clause
 
 
+def spelled(text: str) -> str:
+    """A text with the commonest slips and short forms written out, as somebody who says it back would: "cant" -> "can't"."""
+    for pattern, said in _rules()["spelled"]:
+        text = pattern.sub(said, text)
+    return text
+
+
 def clauses(text: str) -> list[str]:
     """The clauses of a text that can be said back, as the person wrote them, those in the first person first.
 
@@ -68,6 +75,7 @@ def fragments(text: str) -> list[str]:
 
 def beginnings(statement: str, n: int) -> list[str]:
     """How n drafts begin: with what can be said back, turned, one after the other; "" where nothing can."""
+    statement = spelled(statement)
     found = clauses(statement)
     # "You told him" alone leaves open what of: three words are said back where there are no more.
     said = [c for c in found if len(words(c)) > LENGTH[0]] or found or fragments(statement)
@@ -89,6 +97,6 @@ def _rules() -> dict:
     table = json.loads(FILE.read_text(encoding="utf-8"))
     rules: dict = {n: re.compile(table[n], re.I) for n in NAMES}
     rules["parts"] = re.compile("|".join(table["parts"]), re.I)
-    for name in ("turns", "dropped"):
+    for name in ("spelled", "turns", "dropped"):
         rules[name] = [(re.compile(pattern, re.I), said) for pattern, said in table[name]]
     return rules

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -56,7 +57,7 @@ class Therapist:
         self._generator: generators.Generator | None = None
         self._reranker: Reranker | None = None
         self._classifier: RiskClassifier | None = None
-        self._loading = threading.Lock()
+        self._loading, self._listening = threading.Lock(), threading.Lock()
         self._loaded = threading.Event()
 
     @property
@@ -70,20 +71,28 @@ class Therapist:
             if self.ready:
                 return
             assess("")  # compiles the patterns: who is in danger waits for no model
-            # One by one: what does load works, and `limited` says what does not.
-            for load in (self._load_reranker, self._load_classifier, self._load_generator):
-                try:
-                    load()
-                except Exception as error:
-                    self.limited = f"{self.limited} {type(error).__name__}: {error}".strip()
-                    log.error("A model did not load: %s", error)
+            with ThreadPoolExecutor(3, "load") as pool:  # much of it is reading and packing, which wait for nobody
+                written = pool.submit(protocol.written_answer, "", ())  # compiles its questions
+                pool.submit(self._readers)
+                # One by one: what does load works, and `limited` says what does not.
+                self._try(self._load_reranker)
+                self._try(self._load_generator)
+            written.result()
             self._loaded.set()
 
-    def _load_reranker(self) -> None:
-        from transformers.utils.logging import disable_progress_bar
+    def _try(self, load: Callable[[], None]) -> None:
+        try:
+            load()
+        except Exception as error:
+            self.limited = f"{self.limited} {type(error).__name__}: {error}".strip()
+            log.error("A model did not load: %s", error)
 
-        disable_progress_bar()  # bars would run over what a person writes in a terminal
-        self._reranker = Reranker.load(Path(self.settings.reranker) if self.settings.reranker else FOLDER)
+    def _readers(self) -> RiskClassifier | None:
+        """The readers of danger, loaded by whoever needs them first; None where even spelling cannot be read."""
+        with self._listening:
+            if self._classifier is None and not self.ready:
+                self._try(self._load_classifier)
+            return self._classifier
 
     def _load_classifier(self) -> None:
         try:
@@ -92,6 +101,9 @@ class Therapist:
             self._classifier = RiskClassifier.load(None)  # reads spelling, which needs neither torch nor an encoder
             raise
 
+    def _load_reranker(self) -> None:
+        self._reranker = Reranker.load(Path(self.settings.reranker) if self.settings.reranker else FOLDER)
+
     def _load_generator(self) -> None:
         # What cannot be ranked must not be said, so without a reranker nothing needs to be drafted.
         if self._reranker:
@@ -99,17 +111,18 @@ class Therapist:
             self.model = self._generator.name
 
     def assess(self, statement: str, history: Sequence[Message] = ()) -> Risk:
-        """The risk in a statement and the turns before it: patterns first, then meaning once the models are loaded.
+        """The risk in a statement and the turns before it: patterns at once, then spelling and meaning.
 
-        If it fails, it counts as a crisis.
+        The readers of both are waited for where they are still loading, since nobody may meet a draft whom only they
+        would have heard. If it fails, it counts as a crisis.
         """
         try:
             found = assess(statement, history, self.settings.language)
-            if found.level == "crisis" or self._classifier is None:
+            if found.level == "crisis" or (readers := self._readers()) is None:
                 return found
             # "Are you human?" in a few words looks like anything to the readers; then only the turns before it count.
             read = "" if protocol.asks_what_this_is(statement) else statement
-            return higher(found, self._classifier.assess(read, history))
+            return higher(found, readers.assess(read, history))
         except Exception as error:
             log.error("Risk assessment failed with %s; the crisis protocol answers.", type(error).__name__)
             return Risk("crisis", "suicide", ())

@@ -35,6 +35,7 @@ from therapist.api import (
 )
 from therapist.errors import BusyError, InputError
 from therapist.pipeline import Reply, Therapist
+from therapist.risk import assess
 from therapist.text import clean
 
 log = logging.getLogger(__name__)
@@ -177,11 +178,10 @@ def _talk(therapist: Therapist, api: Api, leaving: Leaving) -> Callable[..., Ite
         number = {"turn": len(turns)}  # tells the page that this is news, even where it says the same as before
         caller.set(_address())
         try:
-            if (
-                not therapist.ready
-                and therapist.assess(checked_text(message, "message"), checked_history(turns)).level != "crisis"
-            ):
-                yield w["waking"], gr.skip()
+            if not therapist.ready:
+                plainly = assess(checked_text(message, "message"), checked_history(turns))
+                if plainly.level != "crisis":
+                    yield w["waking"], gr.skip()
             card = place.get("remember"), w["remember"]["acknowledged"]
             left = leaving.setdefault(str(request.session_hash), threading.Event())
             reply = api.reply(message, turns, place.get("country"), _language(place), card=card, cancel=left)

@@ -114,6 +114,18 @@ def _publish(options: argparse.Namespace) -> None:
         print(hub.push(folder, options.push_to_hub, private=options.private))
 
 
+def _seeds(options: argparse.Namespace) -> None:
+    from train import seeds
+
+    print(seeds.write(options.data, options.out or Path("runs/seeds")))
+
+
+def _pictures(_: argparse.Namespace) -> None:
+    from train import pictures
+
+    print(pictures.stages(), pictures.attention())
+
+
 def _memory(options: argparse.Namespace) -> None:
     from train import memory
 
@@ -171,6 +183,15 @@ def _risk_parsers(commands) -> None:
     risk.set_defaults(run=_risk)
 
 
+def _older_parsers(commands) -> None:
+    seeds = commands.add_parser("seeds", help="the older projects' recipes on one base, as they were and repaired")
+    seeds.add_argument("--data", type=Path, default=Path("../shared/data"), help="local copy of the public sources")
+    seeds.add_argument("--out", type=Path, help="where trainings are kept and replies are written (default runs/seeds)")
+    seeds.set_defaults(run=_seeds)
+    pictures = commands.add_parser("pictures", help="plot what every stage learned, and the attention of a reply")
+    pictures.set_defaults(run=_pictures)
+
+
 def _load(options: argparse.Namespace) -> None:
     from train import load
 
@@ -213,6 +234,7 @@ def main(arguments: list[str]) -> int:
     reranker.add_argument("--out", type=Path, help="folder for it (default: what ships)")
     reranker.set_defaults(run=_reranker)
     _risk_parsers(commands)
+    _older_parsers(commands)
     commands.add_parser("languages", help="learn to tell languages apart").set_defaults(run=_languages)
     publish = commands.add_parser("publish", help="make a trained stage the embedded model")
     publish.add_argument("model", type=Path, help="folder of a stage")

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from therapist.reranker import NEIGHBOURS, PARTS, TOP, Reranker, SentenceEncoder
-from train import corpus
+from train import corpus, pictures
 from train.reranker import Examples, calibrate, equal, examples, pairwise, probabilities
 from train.warm_start import minilm_folder
 
 GOOD, REJECTED = 2, 6
 "A shelf: so many good and rejected replies of one statement, rejected ones of near statements filling it up."
+COUNTS = (1, 2, 4, 8)
 GAMING = corpus.FOLDER.parents[1] / "tests" / "gaming.jsonl"
 "Candidates made to fool the ranker, and honest ones to the same statements."
 
@@ -56,8 +57,23 @@ def reranker(seed: int = 0) -> dict:
     table |= {f"without {part}": lambda part=part: fitted(part) for part in PARTS}
     found: dict = {name: figures(score()) for name, score in table.items()}
     served = probabilities(test.parts, shipped.calibration.weights, shipped.calibration.bias)
-    found["may be said, best of n drafts"] = {n: round(best_of(test, served, n, seed), 3) for n in (1, 2, 4, 8)}
+    quality, taken = {n: best_of(test, served, n, seed) for n in COUNTS}, milliseconds()
+    pictures.best_of(quality, taken)
+    found["may be said, best of n drafts"] = {n: round(share, 3) for n, share in quality.items()}
+    found["milliseconds of a reply at n"] = {n: round(ms) for n, ms in taken.items()}
     return found | {"gaming suite, kept from qualifying": gamed(shipped)}
+
+
+def milliseconds(statements: int = 20) -> dict[int, float]:
+    """Median time of a whole reply by n, over statements that are answered with a draft."""
+    from therapist import Therapist
+
+    therapist = Therapist()
+    therapist.load()
+    asked = [e["statement"] for e in corpus.entries("dev")[:: max(1, len(corpus.entries("dev")) // statements)]]
+    drafted = [s for s in asked if therapist.respond(s, n=1).candidates]
+    taken = {n: [therapist.respond(s, n=n).seconds for s in drafted] for n in (*COUNTS, 16)}
+    return {n: 1000 * float(np.median(seconds)) for n, seconds in taken.items()}
 
 
 def best_of(test: Examples, score: np.ndarray, n: int, seed: int, rounds: int = 50) -> float:

@@ -47,6 +47,13 @@ def copies(text: str, known: set[tuple[str, ...]], *, size: int = 8) -> bool:
 def generator(count: int = 100, n: int = 8, seed: int = 0) -> dict:
     """Shares over n drafts for each of `count` test statements, default sampling."""
     model = from_settings(Settings())
+    entries = _sample(count, seed)
+    told = ([*e["history"], user(e["statement"])] for e in entries)
+    return shares(entries, [model.generate(messages, n, seed=seed + i) for i, messages in enumerate(told)])
+
+
+def shares(entries: list[dict], drafts: list[list[str]]) -> dict:
+    """What the drafts for each entry (a statement and its history) are like, as shares of them all."""
     known = {
         tuple(w[i : i + 8])
         for e in corpus.entries("train")
@@ -55,9 +62,9 @@ def generator(count: int = 100, n: int = 8, seed: int = 0) -> dict:
         for i in range(len(w) - 7)
     }
     texts, refused, carried, copied = [], Counter(), 0, 0
-    for i, entry in enumerate(_sample(count, seed)):
+    for entry, candidates in zip(entries, drafts, strict=True):
         told = " ".join([entry["statement"], *(m["content"] for m in entry["history"] if m["role"] == "user")])
-        for text in model.generate([*entry["history"], user(entry["statement"])], n, seed=seed + i):
+        for text in candidates:
             texts.append(text)
             refused.update(set(vet(text, entry["statement"], entry["history"])) or ["passes the gate"])
             carried += bool(content_words(text) & content_words(told))
@@ -121,6 +128,7 @@ def awaited_page(url: str) -> None:
 def timing(repeats: int = 20) -> dict:
     """Seconds from the command to the page, to the first reply, and the median reply, over loopback."""
     port = free_port()
+    statements = [e["statement"] for e in _sample(repeats, 2)]
     url, started = f"http://127.0.0.1:{port}", time.perf_counter()
     app = subprocess.Popen(
         [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -128,7 +136,6 @@ def timing(repeats: int = 20) -> dict:
     try:
         awaited_page(url)
         page = time.perf_counter() - started
-        statements = [e["statement"] for e in _sample(repeats, 2)]
         post(url, "respond", {"message": "I lost my job on Friday and I have not told my wife."})
         first = time.perf_counter() - started
         seconds = []

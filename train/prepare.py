@@ -42,7 +42,7 @@ def read(source: Source, data: Path) -> Iterator[list[Message]]:
     yield from READERS[source.reader](path, **source.options)
 
 
-def _draw(text: str) -> float:
+def draw(text: str) -> float:
     """A number in [0, 1) that depends on the text alone, so that a split survives reordering and new rows."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]) / 2**48
 
@@ -51,7 +51,7 @@ def split(conversations: list[list[Message]]) -> tuple[list[list[Message]], list
     """Training and validation conversations, split by the first message (the question), never by row."""
     train, valid = [], []
     for conversation in conversations:
-        held = _draw(conversation[0]["content"]) < VALIDATION_SHARE and len(valid) < VALIDATION_MOST
+        held = draw(conversation[0]["content"]) < VALIDATION_SHARE and len(valid) < VALIDATION_MOST
         (valid if held else train).append(conversation)
     return train, valid
 
