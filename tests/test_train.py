@@ -168,8 +168,14 @@ def test_every_source_of_the_shipped_recipe_names_its_licence_and_where_it_came_
 def counsel(tmp_path):
     """A small counsel-chat: one answer that greets, one whose reflection is found by its keyword, one plain one."""
     (tmp_path / "counsel").mkdir()
-    answers = ["Hi there. You have carried this for years.", "I see. It sounds like you are worn out.", "You miss her every day."]
-    turns = [[["client", f"My trouble number {i} is on my mind."], ["therapist", a]] for i in range(40) for a in answers]
+    answers = [
+        "Hi there. You have carried this for years.",
+        "I see. It sounds like you are worn out.",
+        "You miss her every day.",
+    ]
+    turns = [
+        [["client", f"My trouble number {i} is on my mind."], ["therapist", a]] for i in range(40) for a in answers
+    ]
     write(tmp_path / "counsel/counsel-chat.jsonl.xz", [{"id": i, "turns": t} for i, t in enumerate(turns)])
     return tmp_path
 
@@ -189,5 +195,10 @@ def test_no_recipe_reads_a_question_of_the_test_set(counsel):
 
     tested = {c[0]["content"] for c in seeds.test_pairs(counsel)}
     assert tested
-    for read in (seeds.reflections_as_they_were, seeds.reflections_repaired, seeds.whole_answers, seeds.opening_answers):
+    for read in (
+        seeds.reflections_as_they_were,
+        seeds.reflections_repaired,
+        seeds.whole_answers,
+        seeds.opening_answers,
+    ):
         assert not [c for c in read(counsel) if any(q in c[0]["content"] for q in tested)]

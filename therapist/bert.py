@@ -36,8 +36,15 @@ class Bert:
         import torch
 
         def of(name: str) -> Any:
-            tensor, scale = tensors[prefix + name].float(), tensors.get(f"{prefix}{name}.scale")
-            return tensor if scale is None else tensor.mul_(scale[:, None])
+            return tensors[prefix + name].float()
+
+        def layer(*names: str) -> Linear:
+            """One layer of one matrix or of several, their outputs side by side."""
+            weight, bias, scale = (
+                [tensors[f"{prefix}{n}.{part}"] for n in names if f"{prefix}{n}.{part}" in tensors]
+                for part in ("weight", "bias", "weight.scale")
+            )
+            return linear(torch.cat(weight), torch.cat(bias).float(), torch.cat(scale) if scale else None)
 
         self.heads, self.width, self.depth = (
             shape[k] for k in ("num_attention_heads", "hidden_size", "num_hidden_layers")
@@ -52,13 +59,12 @@ class Bert:
         self._layers = []
         for i in range(self.depth):
             at = f"encoder.layer.{i}."
-            parts = [f"{at}attention.self.{part}" for part in ("query", "key", "value")]
             self._layers.append((
-                linear(torch.cat([of(f"{p}.weight") for p in parts]), torch.cat([of(f"{p}.bias") for p in parts])),
-                linear(of(f"{at}attention.output.dense.weight"), of(f"{at}attention.output.dense.bias")),
+                layer(*(f"{at}attention.self.{part}" for part in ("query", "key", "value"))),
+                layer(f"{at}attention.output.dense"),
                 self._norm(of, f"{at}attention.output.LayerNorm"),
-                linear(of(f"{at}intermediate.dense.weight"), of(f"{at}intermediate.dense.bias")),
-                linear(of(f"{at}output.dense.weight"), of(f"{at}output.dense.bias")),
+                layer(f"{at}intermediate.dense"),
+                layer(f"{at}output.dense"),
                 self._norm(of, f"{at}output.LayerNorm"),
             ))  # fmt: skip
 
@@ -101,21 +107,26 @@ def attention(queries: Any, keys: Any, values: Any, mask: Any = None, causal: bo
     return found[0].transpose(0, 1).flatten(1)
 
 
-def exact(weight: Any, bias: Any) -> Linear:
-    """A linear layer in float32."""
+def exact(weight: Any, bias: Any, scale: Any = None) -> Linear:
+    """A linear layer in float32; `scale` [out] belongs to a weight in 8 bits."""
     import torch
 
-    return lambda x: torch.addmm(bias, x, weight.T)
+    full = weight.float() if scale is None else weight * scale[:, None]
+    return lambda x: torch.addmm(bias, x, full.T)
 
 
-def int8(weight: Any, bias: Any) -> Linear:
-    """A linear layer in 8-bit integers, one scale an output and one a row."""
+def int8(weight: Any, bias: Any, scale: Any = None) -> Linear:
+    """A linear layer in 8-bit integers, one scale an output and one a row; a weight in 8 bits brings its own [out]."""
     import torch
 
-    scale = weight.abs().amax(1).clamp(min=1e-8) / 127
+    zeros = torch.zeros(len(weight)).long()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # torch pins its own end of these; the version is pinned here
-        rounded = torch.quantize_per_channel(weight, scale.double(), torch.zeros(len(scale)).long(), 0, torch.qint8)
+        if scale is None:
+            scale = weight.float().abs().amax(1).clamp(min=1e-8) / 127
+            rounded = torch.quantize_per_channel(weight.float(), scale.double(), zeros, 0, torch.qint8)
+        else:
+            rounded = torch._make_per_channel_quantized_tensor(weight, scale.double(), zeros, 0)
     packed = torch.ops.quantized.linear_prepack(rounded, None)
     # Without these instructions two products of 8 bits overflow the 16 bits they are summed in; 7 bits do not.
     narrow = not torch.cpu._is_vnni_supported()

@@ -30,7 +30,7 @@ def turn(clause: str) -> str:
 
 
 def spelled(text: str) -> str:
-    """A text with the commonest slips and short forms written out, as somebody who says it back would: "cant" -> "can't"."""
+    """A text with the commonest slips and short forms written out, as who says it back would: "cant" -> "can't"."""
     for pattern, said in _rules()["spelled"]:
         text = pattern.sub(said, text)
     return text

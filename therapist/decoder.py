@@ -118,7 +118,9 @@ class Decoder:
         self._transform = linear(head["transform.dense.weight"], head["transform.dense.bias"])
         self._norm = head["transform.LayerNorm.weight"], head["transform.LayerNorm.bias"]
         # Both stand under a name of their own only where they are not tied to the embeddings.
-        self._vocabulary = linear(head.get("decoder.weight", self._bert.words.float()), head.get("decoder.bias", head["bias"]))
+        self._vocabulary = linear(
+            head.get("decoder.weight", self._bert.words.float()), head.get("decoder.bias", head["bias"])
+        )
         self._torch = torch
 
     def logits(self, hidden: Any) -> Any:

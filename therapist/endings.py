@@ -1,7 +1,7 @@
 """Second sentences that were written and read, for drafts that begin with a clause of the person's own.
 
 Left alone, a model this small garbles the second half of what it says: most drafts that careful readers refused failed
-there. So after a clause of the person's own it chooses among some thousand written sentences ("You miss him." "What
+there. So after a clause of the person's own it chooses among some nine hundred written sentences ("You miss him." "What
 hurts most about it?"): token by token, it may only go on as one of them goes on. It decides what fits, and cannot
 invent a fact. The sentences are data (`data/en/endings.json`). Many fit nearly anywhere; one that speaks of "him" is
 left out of the choice where the person has spoken of nobody who could be meant, and one that names shame where nothing

@@ -31,7 +31,11 @@ def stages(folder: Path = EMBEDDED_FOLDER, out: Path = OUT) -> Path:
     history = [stage for stage in history if stage.get("validation_loss")]
     figure, axis = _axes(7.5, 3.4)
     for name in SETS:
-        seen = [(i, 2.718281828 ** s["validation_loss"][name]) for i, s in enumerate(history) if name in s["validation_loss"]]
+        seen = [
+            (i, 2.718281828 ** s["validation_loss"][name])
+            for i, s in enumerate(history)
+            if name in s["validation_loss"]
+        ]
         axis.semilogy(*zip(*seen, strict=True), "o-", label=name)
     axis.set_xticks(range(len(history)), [f"{s['stage']}\n{s['steps']} steps" for s in history])
     axis.set_ylabel("perplexity")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ OUT = Path(__file__).parent / "bench" / "seeds.md"
 TEST_SHARE = 0.15
 "Of counsel-chat's questions: with all of their answers they are the test set."
 KEYWORD = re.compile(r"\b(?:seem|sound|feel)s? like\b", re.I)
-STEPS = 560
+STEPS = 160
 "Optimiser steps of 16 for every recipe over all of its stages, so that none wins by patience."
 BASE = "the base alone"
 Rows = list[list[Message]]
@@ -120,7 +121,9 @@ def mixed(*readers: tuple[Callable[[Path], Rows], float]) -> Callable[[Path], Ro
 
     def read(data: Path) -> Rows:
         rng = random.Random(0)
-        return [c for reader, share in readers for rows in [reader(data)] for c in rng.sample(rows, int(len(rows) * share))]
+        return [
+            c for reader, share in readers for rows in [reader(data)] for c in rng.sample(rows, int(len(rows) * share))
+        ]
 
     return read
 
@@ -157,7 +160,7 @@ def written(part: Part, data: Path, prepared: Path, name: str, plan: recipe.Reci
     ids, loss, starts = prepare.rows(conversations, tokenizer, stage)
     end, pad = (tokenizer.convert_tokens_to_ids(token) for token in (END, PAD))
     rows = []
-    for a, b in zip(starts[:-1], starts[1:], strict=True):
+    for a, b in pairwise(starts):
         row, counted = ids[a:b], loss[a:b]
         if not part.ends and row[-1] == end:
             row, counted = row[:-1], counted[:-1]
@@ -252,7 +255,9 @@ def _reranker() -> Any:
 def measured(statements: list[dict], drafts: list[list[str]]) -> dict[str, float]:
     """What the drafts are like, and what the reranker makes of them; `statements` are rows with statement and history."""
     found = shares(statements, drafts)
-    best = [_reranker().rank(e["statement"], texts, e["history"])[0] for e, texts in zip(statements, drafts, strict=True)]
+    best = [
+        _reranker().rank(e["statement"], texts, e["history"])[0] for e, texts in zip(statements, drafts, strict=True)
+    ]
     return {
         "ends": found["ends by itself"], "only greets": found["gate"].get("greeting-only", 0.0), "role flips": found["gate"].get("role-flip", 0.0),
         "passes the gate": found["gate"].get("passes the gate", 0.0), "carries a detail": found["carries a detail"],
