@@ -120,8 +120,8 @@ def test_candidates_that_cannot_be_ranked_are_refused(candidates):
 
 def test_no_error_sentence_repeats_what_the_person_wrote(asleep):
     with pytest.raises(InputError) as error:
-        asleep.chat("my bicycle " * 1000)  # a text that long is read for danger first: "secret" a thousand times is one
-    assert "bicycle" not in str(error.value)
+        asleep.chat("my secret " * 1000)
+    assert "secret" not in str(error.value)
 
 
 def test_while_many_people_are_here_each_gets_fewer_drafts_and_the_answer_says_how_many(therapist):

@@ -61,6 +61,14 @@ def test_without_its_encoder_the_page_says_what_is_limited_and_spelling_is_still
     assert limited.assess(DANGER).level != "none" and limited.assess(CALM).level == "none"
 
 
+@pytest.mark.parametrize(
+    "said", ["my secret ", "Xylophonewombat", "so tired ", "\u0645\u0633\u0627\u0621 \u0627\u0644\u062e\u064a\u0631 "]
+)
+def test_what_is_said_a_thousand_times_is_read_as_if_said_once(therapist, said):
+    assert therapist.assess(said * 1000).level == therapist.assess(said.strip()).level == "none"
+    assert therapist.assess("I want to die " * 300).level == "crisis"
+
+
 def test_a_danger_that_was_heard_before_is_not_forgotten(therapist):
     classifier, history = (
         therapist._classifier,

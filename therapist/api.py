@@ -256,7 +256,7 @@ class Api:
             text=reply.text,
             route=reply.route,
             candidates=[_ranked(c) for c in reply.candidates],
-            risk=_found(reply.risk),
+            risk=risk_found(reply.risk),
             referral=_referred(reply.referral) if reply.referral else None,
             model=reply.model,
             seconds=round(reply.seconds, 3),
@@ -287,7 +287,7 @@ class Api:
 
         Example: {"message": "Everyone would be better off without me."}
         """
-        return _found(self._therapist.assess(checked_text(message, "message"), checked_history(history)))
+        return risk_found(self._therapist.assess(checked_text(message, "message"), checked_history(history)))
 
     def refer(self, statement: str, country: str | None = None, language: str | None = None) -> ReferredText:
         """Name the kind of specialist that fits a statement, and the helplines of a country.
@@ -638,11 +638,12 @@ def _stepped(
     now = now or exercises.Step("", 0)
     return Stepped(
         exercise=exercise, step=number, steps=steps, say=now.say, seconds=now.seconds, move=now.move, label=now.label,
-        choices=list(now.choices), word=word, route=route, risk=_found(risk),
+        choices=list(now.choices), word=word, route=route, risk=risk_found(risk),
     )  # fmt: skip
 
 
-def _found(risk: Risk) -> RiskFound:
+def risk_found(risk: Risk) -> RiskFound:
+    """What was found, as the API tells it."""
     return RiskFound(level=risk.level, kind=risk.kind, evidence=[str(e) for e in risk.evidence])
 
 

@@ -5,9 +5,10 @@ Danger is looked for here first, by patterns: an answer to it waits for no netwo
 
 from typing import Any
 
-from therapist.api import Api, Ranking, Response, RiskFound, Turn
+from therapist.api import Api, Ranking, Response, RiskFound, Turn, checked_history, checked_text, risk_found
 from therapist.errors import InputError, UnreachableError
 from therapist.pipeline import Therapist
+from therapist.risk import assess
 from therapist.settings import Settings
 
 TIMEOUT_S = 90
@@ -33,13 +34,13 @@ class Remote:
 
     def respond(self, message: str, history: list[Turn] | None = None, country: str | None = None) -> Response:
         """As `Api.respond`, with the settings that were chosen here."""
-        if self._here.assess_risk(message, history)["level"] == "crisis":
+        if self.assess_risk(message, history)["level"] == "crisis":
             return self._here.respond(message, history, country)
         return self._call("/respond", message=message, history=history, country=country, **self._own)
 
     def assess_risk(self, message: str, history: list[Turn] | None = None) -> RiskFound:
         """As `Api.assess_risk`, by patterns alone."""
-        return self._here.assess_risk(message, history)
+        return risk_found(assess(checked_text(message, "message"), checked_history(history)))
 
     def rank(self, statement: str, candidates: list[str], history: list[Turn] | None = None) -> Ranking:
         """As `Api.rank`."""

@@ -8,6 +8,8 @@ can raise a level and never lower one.
 """
 
 import json
+import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,11 +33,16 @@ CALM = 0.2
 TURNS = 2
 "Earlier turns of the person that are read with a message: more would thin it out in the vector of the whole."
 
+REPEATED, PACKED = re.compile(r"(.{2,60}?)\1{3,}", re.S), 8
+"What is said four times or more running, looked for in texts that pack to less than an eighth."
+
 
 def reading(statement: str, history: Sequence[Message]) -> str:
     """What is given to the readers: the message behind the person's turns just before it."""
     before = [m["content"] for m in history if m["role"] == "user"][-TURNS:]
-    return " . ".join(text for text in (*before, statement) if text)
+    text = " . ".join(text for text in (*before, statement) if text)
+    # A thousand times the same is no sentence, and readers of sentences see anything in it: once says as much.
+    return REPEATED.sub(r"\1", text) if len(zlib.compress(text.encode())) * PACKED < len(text) else text
 
 
 def reader(text: str, meaning: bool) -> str:

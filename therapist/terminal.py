@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from therapist import exercises, referral, settings
-from therapist.api import Api, Response, Turn, checked_country, spoken
+from therapist.api import Api, Response, Turn, checked_country, checked_history, spoken
 from therapist.errors import InputError, TherapistError, UnreachableError
 from therapist.exercises import Exercise
 from therapist.pipeline import WRITTEN
 from therapist.protocol import disclosure
 from therapist.ranking import ELSEWHERE, connected, listed, words
 from therapist.remote import Remote
+from therapist.risk import assess
 from therapist.text import clean
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ class Talk:
     def _reply(self, typed: str) -> None:
         """Say an answer word by word. Whatever fails, the person hears what they can do."""
         try:
-            if self._asleep() and self.api.assess_risk(typed, self.history)["level"] != "crisis":
+            if self._asleep() and assess(typed, checked_history(self.history)).level != "crisis":
                 show(words()["waking"])
             said = self._respond(typed)
         except InputError as error:
