@@ -80,10 +80,10 @@ def reflections_as_they_were(data: Path) -> Rows:
     return found
 
 
-def reflections_repaired(data: Path) -> Rows:
+def reflections_repaired(data: Path, test: bool = False) -> Rows:
     """The same, each pair by itself, greetings left out, keywords found wherever they stand."""
     found = []
-    for question, answer in asked(data, test=False):
+    for question, answer in asked(data, test):
         said = [s for s in sentences(sources.opening(answer, words=400)) if sources.clean(s)]
         if said:
             found.append([user(question), assistant(next((s for s in said if KEYWORD.search(s)), said[0]))])
@@ -193,12 +193,7 @@ def trained(data: Path, out: Path) -> dict[str, list[Path]]:
 
 def test_pairs(data: Path) -> Rows:
     """Questions of the test set with the reflection in each answer, as the repaired recipe finds it."""
-    found = []
-    for question, answer in asked(data, test=True):
-        said = [s for s in sentences(sources.opening(answer, words=400)) if sources.clean(s)]
-        if said:
-            found.append([user(question), assistant(next((s for s in said if KEYWORD.search(s)), said[0]))])
-    return found
+    return reflections_repaired(data, test=True)
 
 
 def spelled(folder: Path, pairs: Rows) -> dict[str, float]:
