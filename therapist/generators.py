@@ -127,7 +127,9 @@ class LocalGenerator:
     def __init__(self, settings: Settings) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils.logging import disable_progress_bar
 
+        disable_progress_bar()  # bars would run over what a person writes in a terminal
         place, _, revision = (str(EMBEDDED_FOLDER) if settings.model == EMBEDDED else settings.model).partition("@")
         if settings.model == EMBEDDED and not (EMBEDDED_FOLDER / "model.safetensors").exists():
             raise ArtefactError(

@@ -72,12 +72,11 @@ class Therapist:
                 return
             assess("")  # compiles the patterns: who is in danger waits for no model
             with ThreadPoolExecutor(3, "load") as pool:  # much of it is reading and packing, which wait for nobody
-                written = pool.submit(protocol.written_answer, "", ())  # compiles its questions
+                pool.submit(protocol.written_answer, "", ())  # compiles its questions
                 pool.submit(self._readers)
                 # One by one: what does load works, and `limited` says what does not.
                 self._try(self._load_reranker)
                 self._try(self._load_generator)
-            written.result()
             self._loaded.set()
 
     def _try(self, load: Callable[[], None]) -> None:

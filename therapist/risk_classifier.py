@@ -48,7 +48,7 @@ def reading(statement: str, history: Sequence[Message]) -> str:
 def reader(text: str, meaning: bool) -> str:
     """What weighs the evidence on a text: `english` or `foreign` for both readers, `spelling` where there is only one.
 
-    The encoder has learned to read English, so elsewhere its word counts for less.
+    English, of which the encoder has read most, is weighed apart from the other languages.
     """
     letters = [c for c in text if c.isalpha()]
     foreign = written_in(text) not in (None, "en") or sum(c < "\u0250" for c in letters) < len(letters) / 2
