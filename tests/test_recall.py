@@ -7,7 +7,11 @@ from conftest import ROOT
 from therapist.conversation import assistant, user
 from therapist.recall import recalled
 
-PROBES = [json.loads(line) for line in (ROOT / "tests/recall.jsonl").read_text("utf-8").splitlines()]
+PROBES, CHOSEN_ON = (
+    [json.loads(line) for line in (ROOT / "tests" / name).read_text("utf-8").splitlines()]
+    for name in ("recall.jsonl", "recall_dev.jsonl")
+)
+"Probes that report, and harder ones (every answer has its double beside it) on which patterns and limits were chosen."
 
 
 def answer(therapist, probe: dict) -> str | None:
@@ -15,13 +19,14 @@ def answer(therapist, probe: dict) -> str | None:
 
 
 def test_most_of_what_was_told_is_found(therapist):
-    asked = [p for p in PROBES if p["kind"] == "recall"]
-    found = [p for p in asked if p["expected"] in (answer(therapist, p) or "").lower()]
-    assert len(asked) >= 50 and len(found) >= 0.7 * len(asked)
+    for probes, share in ((PROBES, 0.85), (CHOSEN_ON, 0.7)):
+        asked = [p for p in probes if p["kind"] == "recall"]
+        found = [p for p in asked if p["expected"] in (answer(therapist, p) or "").lower()]
+        assert len(asked) >= 50 and len(found) >= share * len(asked)
 
 
 def test_what_asks_for_nothing_told_earlier_is_left_to_be_heard(therapist):
-    assert not [p["statement"] for p in PROBES if p["kind"] == "other" and answer(therapist, p)]
+    assert not [p["statement"] for p in [*PROBES, *CHOSEN_ON] if p["kind"] == "other" and answer(therapist, p)]
 
 
 def test_what_sounded_of_danger_is_not_said_back(therapist):

@@ -19,10 +19,11 @@ from therapist.text import sentences
 DATA = Path(__file__).parent / "data"
 SHARED, FITS = 0.4, 0.15
 "What a content word that both have adds to their likeness, and what is wanted being there: little to an encoder."
-MOST = 2
+MOST = 3
 "Runs of sentences that are said back."
 LIKE = 0.3
 "Likeness from which sentences are taken for what was asked for."
+WORDS_ASKING = 16
 LONGEST = 240
 "Characters that are said back."
 
@@ -34,12 +35,14 @@ def recalled(statement: str, history: Sequence[Message], encoder: Encoder, langu
     """
     table = _table(language.split("-")[0])
     asked = statement.replace("\u2019", "'").strip()
-    if not table or not history or table["asks_not"].search(asked) or not any(p.search(asked) for p in table["asks"]):
+    sure = table and _any(table["asks"], asked) and not table["asks_not"].search(asked)
+    if not table or not history or not (sure or _may_ask(table, asked)):
         return None
     parts = [part for m in history if m["role"] == "user" for part in _parts(m["content"])]
     told = [p for p in dict.fromkeys(parts) if assess(p).level == "none"]
+    nothing = table["nothing"] if sure else None
     if not told:
-        return table["nothing"]
+        return nothing
     question, *vectors = encoder.encode([asked, *told])
     likeness = [
         float(question @ vector) + SHARED * len(content_words(asked) & content_words(part)) + _fits(table, asked, part)
@@ -47,7 +50,17 @@ def recalled(statement: str, history: Sequence[Message], encoder: Encoder, langu
     ]
     likely = sorted((i for i in range(len(told)) if likeness[i] >= LIKE), key=lambda i: -likeness[i])[:MOST]
     said = [table["quote"].format(told[i].rstrip(".")) for i in sorted(likely)]
-    return table["found"].format(table["and"].join(said)) if said else table["nothing"]
+    return table["found"].format(table["and"].join(said)) if said else nothing
+
+
+def _any(patterns: Sequence[re.Pattern], text: str) -> bool:
+    return any(p.search(text) for p in patterns)
+
+
+def _may_ask(table: dict[str, Any], asked: str) -> bool:
+    """Whether a short question sounds as if it asked for a fact of their own: it does if the talk holds the answer."""
+    short = len(asked.split()) <= WORDS_ASKING
+    return short and _any(table["may_ask"], asked) and not table["may_ask_not"].search(asked)
 
 
 def _parts(message: str) -> list[str]:
@@ -74,7 +87,9 @@ def _table(language: str) -> dict[str, Any] | None:
         return None
     table = json.loads(path.read_text(encoding="utf-8"))
     table["asks_not"] = re.compile(table["asks_not"], re.I)
-    table["asks"] = [re.compile(pattern, re.I) for pattern in table["asks"]]
+    table["may_ask_not"] = re.compile(table["may_ask_not"], re.I)
+    for name in ("asks", "may_ask"):
+        table[name] = [re.compile(pattern, re.I) for pattern in table[name]]
     table["kinds"] = [
         {"asks": re.compile(kind["asks"], re.I), "has": re.compile(kind["has"])} for kind in table["kinds"]
     ]

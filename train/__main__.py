@@ -120,6 +120,18 @@ def _seeds(options: argparse.Namespace) -> None:
     print(seeds.write(options.data, options.out or Path("runs/seeds")))
 
 
+def _refine(options: argparse.Namespace) -> None:
+    from train import refine
+
+    print(refine.write(options.data, options.out or Path("runs/seeds")))
+
+
+def _generalise(_: argparse.Namespace) -> None:
+    from train import generalise
+
+    print(generalise.write())
+
+
 def _pictures(_: argparse.Namespace) -> None:
     from train import pictures
 
@@ -188,6 +200,12 @@ def _older_parsers(commands) -> None:
     seeds.add_argument("--data", type=Path, default=Path("../shared/data"), help="local copy of the public sources")
     seeds.add_argument("--out", type=Path, help="where trainings are kept and replies are written (default runs/seeds)")
     seeds.set_defaults(run=_seeds)
+    generalise = commands.add_parser("generalise", help="what is lost on concerns and authors never seen")
+    generalise.set_defaults(run=_generalise)
+    refine = commands.add_parser("refine", help="drafting with the nearest reference reflections before the statement")
+    refine.add_argument("--data", type=Path, default=Path("../shared/data"), help="local copy of the public sources")
+    refine.add_argument("--out", type=Path, help="where `seeds` keeps its base and trainings (default runs/seeds)")
+    refine.set_defaults(run=_refine)
     pictures = commands.add_parser("pictures", help="plot what every stage learned, and the attention of a reply")
     pictures.set_defaults(run=_pictures)
 

@@ -70,7 +70,8 @@ def milliseconds(statements: int = 20) -> dict[int, float]:
 
     therapist = Therapist()
     therapist.load()
-    asked = [e["statement"] for e in corpus.entries("dev")[:: max(1, len(corpus.entries("dev")) // statements)]]
+    entries = corpus.entries("dev")
+    asked = [e["statement"] for e in entries[:: max(1, len(entries) // statements)]]
     drafted = [s for s in asked if therapist.respond(s, n=1).candidates]
     taken = {n: [therapist.respond(s, n=n).seconds for s in drafted] for n in (*COUNTS, 16)}
     return {n: 1000 * float(np.median(seconds)) for n, seconds in taken.items()}

@@ -42,8 +42,13 @@ def triples(seed: int, most: int | None = None) -> list[dict[str, str]]:
 
 def written_pairs(split: corpus.Split = "train") -> list[tuple[str, str]]:
     """(statement and reply read together, "good" or the reason against it): the replies of the corpus's authors."""
+    return pairs_of(corpus.entries(split))
+
+
+def pairs_of(entries: list[dict]) -> list[tuple[str, str]]:
+    """The same of some entries."""
     found = []
-    for entry in corpus.entries(split):
+    for entry in entries:
         told = entry["history"], entry["statement"]
         found += [(read_together(*told, reply), GOOD) for reply in corpus.good(entry)]
         found += [(read_together(*told, r["text"]), r["why"]) for r in entry["rejected"]]

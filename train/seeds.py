@@ -171,13 +171,17 @@ def written(part: Part, data: Path, prepared: Path, name: str, plan: recipe.Reci
     return replace(stage, epochs=steps * stage.batch / len(rows))
 
 
+def trained_base(plan: recipe.Recipe, data: Path, out: Path) -> Path:
+    """The folder of the base that every recipe begins with, prepared and trained if it is not there."""
+    base = plan.stages[0]
+    prepare.prepare(plan, data, out / "prepared", base)
+    return fit.run(plan, replace(base, bf16=fit.multiplies_halves()), out / "prepared", out / base.name, None)
+
+
 def trained(data: Path, out: Path) -> dict[str, list[Path]]:
     """The folders of each variant's stages; what is trained already is not trained again."""
-    plan = recipe.load(RECIPE)
-    prepared = out / "prepared"
-    base = plan.stages[0]
-    prepare.prepare(plan, data, prepared, base)
-    begun = fit.run(plan, replace(base, bf16=fit.multiplies_halves()), prepared, out / base.name, None)
+    plan, prepared = recipe.load(RECIPE), out / "prepared"
+    begun = trained_base(plan, data, out)
     found = {BASE: [begun]}
     for name, parts in VARIANTS.items():
         slug, folders = re.sub(r"\W+", "-", name).strip("-"), []
@@ -261,7 +265,7 @@ def measured(statements: list[dict], drafts: list[list[str]]) -> dict[str, float
     }  # fmt: skip
 
 
-def statements(data: Path, count: int = 60) -> list[dict]:
+def statements(data: Path, count: int = 100) -> list[dict]:
     """What the drafts answer: questions of counsel-chat's test set and statements of the corpus's, half and half."""
     rng = random.Random(0)
     questions = sorted({q for q, _ in asked(data, test=True)})
@@ -296,13 +300,19 @@ def table(data: Path, out: Path, n: int = 4) -> tuple[dict[str, dict], list[dict
     return figures, said
 
 
-def write(data: Path, out: Path) -> Path:
-    """Train what is not trained, measure everything, write the table; the replies for judges lie in `out`."""
-    figures, said = table(data, out)
+def markdown(figures: dict[str, dict[str, float]]) -> list[str]:
+    """A table, one row a recipe."""
     columns = list(dict.fromkeys(column for row in figures.values() for column in row))
     lines = [f"| recipe | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
     for name, row in figures.items():
         lines.append(f"| {name} | {' | '.join(f'{row[c]:.2f}' if c in row else '' for c in columns)} |")
+    return lines
+
+
+def write(data: Path, out: Path) -> Path:
+    """Train what is not trained, measure everything, write the table; the replies for judges lie in `out`."""
+    figures, said = table(data, out)
+    lines = markdown(figures)
     (out / "said.json").write_text(json.dumps(said, indent=1, ensure_ascii=False), encoding="utf-8")
     OUT.write_text("\n".join(["# The older projects' recipes on one base", "", "`python -m train seeds --data DIR`", "", *lines, "", "![losses](seeds.png)", ""]), encoding="utf-8")  # fmt: skip
     return OUT
