@@ -73,3 +73,12 @@ def test_training_moves_the_weights_and_the_served_encoder_says_what_was_trained
     before = vectors(start, TEXTS)
     assert (found * before).sum(1).max() < 0.9999, "nothing was learned"
     assert (tmp_path / "encoder/model.safetensors").stat().st_size < 30e6
+
+
+def test_two_trainings_are_averaged_piece_by_piece():
+    import torch
+
+    one = {risk_encoder.WORDS: torch.tensor([[0.0], [2.0], [4.0]]), "layer": torch.tensor([1.0])}
+    two = {risk_encoder.WORDS: torch.tensor([[8.0], [6.0]]), "layer": torch.tensor([3.0])}
+    found = risk_encoder.mean(one, two, ["a", "b", "only here"], ["b", "a"])
+    assert found[risk_encoder.WORDS].flatten().tolist() == [3.0, 5.0, 4.0] and found["layer"].tolist() == [2.0]

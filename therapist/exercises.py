@@ -153,6 +153,16 @@ def script(exercise: Exercise) -> str:
     return "\n".join([f"{table['intro'][exercise.kind]} {exercise.note}".strip(), "", *steps, *again])
 
 
+def told(text: str) -> Exercise | None:
+    """The exercise whose script stands in a text, in whatever language; None where there is none."""
+    return next((exercise for words, exercise in _scripts().items() if words in text), None)
+
+
+@cache
+def _scripts() -> dict[str, Exercise]:
+    return {script(e): e for language in ("en", *_languages()) for e in exercises(language)}
+
+
 def closing(before: int | None = None, after: int | None = None, language: str = "en") -> str:
     """The last word: on the difference between two ratings from 0 (calm) to 10, where both were given."""
     table = _table(language)

@@ -164,11 +164,11 @@ def _line(line: referral.Helpline) -> dict[str, Any]:
     return {"name": line.name, "category": line.category, "hours": line.hours or "", "also": also, "acts": acts}
 
 
-def evidence(reply: Reply, message: str, language: str | None = None) -> dict[str, Any]:
+def evidence(reply: Reply, language: str | None = None) -> dict[str, Any]:
     """What the page shows under a reply: the choice with plain reasons, and what to offer beside it."""
     reasons, why = words(language, "reasons"), words(language)["why"]
     names = why["parts_names"]
-    asked = exercises.asked_for(message) if reply.risk.level == "none" else None
+    asked = exercises.told(reply.text)
     chosen = next((i for i, c in enumerate(reply.candidates) if c.qualifies and c.text in reply.text), None)
     return {
         "route": reply.route,

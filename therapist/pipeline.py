@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from therapist import generators, protocol
+from therapist import exercises, generators, protocol
 from therapist.conversation import Message, user
 from therapist.errors import GeneratorError, TherapistError
 from therapist.explain import explain
 from therapist.handoff import HandOff, hand_off
+from therapist.intents import EXERCISE, NONE, Intents, answers
 from therapist.language import only_english, open_questions, too_vague, written_in
 from therapist.recall import recalled
 from therapist.referral import Referral, refer
@@ -56,6 +57,7 @@ class Therapist:
         "What does not work, in a few words for the operator; empty when all does."
         self._generator: generators.Generator | None = None
         self._reranker: Reranker | None = None
+        self._intents: Intents | None = None
         self._classifier: RiskClassifier | None = None
         self._loading, self._listening = threading.Lock(), threading.Lock()
         self._loaded = threading.Event()
@@ -76,6 +78,7 @@ class Therapist:
                 pool.submit(self._readers)
                 # One by one: what does load works, and `limited` says what does not.
                 self._try(self._load_reranker)
+                self._try(self._load_intents)
                 self._try(self._load_generator)
             self._loaded.set()
 
@@ -102,6 +105,10 @@ class Therapist:
 
     def _load_reranker(self) -> None:
         self._reranker = Reranker.load(Path(self.settings.reranker) if self.settings.reranker else FOLDER)
+
+    def _load_intents(self) -> None:
+        if self._reranker and not self.settings.reranker:  # the head knows the embedded encoder
+            self._intents = Intents.load(self._reranker.encoder)
 
     def _load_generator(self) -> None:
         # What cannot be ranked must not be said, so without a reranker nothing needs to be drafted.
@@ -165,6 +172,8 @@ class Therapist:
             return answer(protocol.only_english_text(language, history, country), "clarify")
         if risk.level == "none" and too_vague(statement):
             return answer(_unsaid(open_questions(), history), "clarify")
+        if risk.level == "none" and (asked := self._asked(statement, history)):
+            return answer(asked, "reply")
         if speaks:
             candidates, drafted = self._candidates(statement, history, n, seed, cancel)
         best = candidates[0] if candidates and candidates[0].qualifies else None
@@ -187,6 +196,19 @@ class Therapist:
             return recalled(statement, history, self._reranker.encoder, language) if self._reranker else None
         except Exception as error:
             log.error("Finding what was told broke with %s.", type(error).__name__)
+            return None
+
+    def _asked(self, statement: str, history: Sequence[Message]) -> str | None:
+        """The written answer to what is asked of the program itself; None where nothing is, or telling it breaks."""
+        try:
+            english = written_in(statement) in (None, "en")
+            intent = self._intents.of(statement) if self._intents and english else NONE
+            if intent == EXERCISE:
+                fitting = exercises.fitting(self.concern(statement), statement)
+                return exercises.script(fitting or exercises.exercises()[0])
+            return None if intent == NONE else _unsaid(answers()[intent], history)
+        except Exception as error:
+            log.error("Telling what is asked broke with %s.", type(error).__name__)
             return None
 
     def _candidates(

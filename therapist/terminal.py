@@ -121,7 +121,7 @@ class Talk:
             log.error("No answer could be given: %s.", type(error).__name__)
             return show(words()["failed"])
         stream(clean(said["text"]), said["route"])
-        asked = exercises.asked_for(typed) if said["risk"]["level"] == "none" else None
+        asked = exercises.told(said["text"])
         if asked:
             show("", words()["exercise"]["offer"].format(asked.id))
         elif said["route"] in ("referral", "crisis") and not self.country:

@@ -194,7 +194,7 @@ def _talk(therapist: Therapist, api: Api, leaving: Leaving) -> Callable[..., Ite
             log.error("No answer could be given: %s.", type(error).__name__)
             yield w["failed"], number
         else:
-            shown = page.evidence(reply, message, w["language"])
+            shown = page.evidence(reply, w["language"])
             offer = api.offer(reply, message, turns)
             after = {**shown, **number, "offer": offer, "limited": bool(therapist.limited)}
             if place.get("blind") and (pair := page.blind(reply)):

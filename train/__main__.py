@@ -77,7 +77,10 @@ def _reranker(options: argparse.Namespace) -> None:
 def _risk_encoder(options: argparse.Namespace) -> None:
     from train import risk_encoder
 
-    print(risk_encoder.train(options.out or Path("runs/risk-encoder"), start=options.start, epochs=options.epochs))
+    out = options.out or Path("runs/risk-encoder")
+    if options.average:
+        return print(risk_encoder.average(out, options.average))
+    print(risk_encoder.train(out, start=options.start, epochs=options.epochs, learning_rate=options.learning_rate))
 
 
 def _risk(options: argparse.Namespace) -> None:
@@ -124,6 +127,12 @@ def _refine(options: argparse.Namespace) -> None:
     from train import refine
 
     print(refine.write(options.data, options.out or Path("runs/seeds")))
+
+
+def _intents(_: argparse.Namespace) -> None:
+    from train import intents
+
+    print(json.dumps(intents.fit(), indent=1))
 
 
 def _generalise(_: argparse.Namespace) -> None:
@@ -189,6 +198,10 @@ def _risk_parsers(commands) -> None:
     reader.add_argument("--out", type=Path)
     reader.add_argument("--start", type=Path, help="go on from this folder (default: multilingual-e5-small, packaged)")
     reader.add_argument("--epochs", type=float, default=3)
+    reader.add_argument("--learning-rate", type=float, default=1.2e-4)
+    reader.add_argument(
+        "--average", type=Path, metavar="DIR", help="train nothing: the mean of --out and this training"
+    )
     reader.set_defaults(run=_risk_encoder)
     risk = commands.add_parser("risk", help="fit the risk classifier, then evaluate safety")
     risk.add_argument("--encoder", type=Path, help="folder of a new encoder (default: the one that ships)")
@@ -200,6 +213,8 @@ def _older_parsers(commands) -> None:
     seeds.add_argument("--data", type=Path, default=Path("../shared/data"), help="local copy of the public sources")
     seeds.add_argument("--out", type=Path, help="where trainings are kept and replies are written (default runs/seeds)")
     seeds.set_defaults(run=_seeds)
+    intents = commands.add_parser("intents", help="learn what a message asks of the program itself")
+    intents.set_defaults(run=_intents)
     generalise = commands.add_parser("generalise", help="what is lost on concerns and authors never seen")
     generalise.set_defaults(run=_generalise)
     refine = commands.add_parser("refine", help="drafting with the nearest reference reflections before the statement")

@@ -14,6 +14,8 @@ from therapist.endings import written
 
 FOLDER = Path(__file__).parent / "corpus"
 Split = Literal["train", "dev", "test"]
+HELD_OUT = "d"
+"The author of intents whose rows nobody trains on."
 
 CONCERNS = (
     "anxiety", "panic", "low-mood", "loneliness", "grief", "breakup", "marriage", "family-conflict", "parenting",
@@ -101,3 +103,15 @@ def ended(split: Split = "train", *, clauses: int = 2, seed: int = 0) -> Iterato
 def risk(split: Split | None = None) -> list[dict]:
     """Risk sentences of a split."""
     return [row for row in lines(FOLDER / "risk.jsonl") if split is None or splits().get(row["id"], "train") == split]
+
+
+def intents(split: Split) -> list[dict]:
+    """Statements written to tell what is asked of the program; those of one author, by turns, are dev and test."""
+    rows = [row for row in lines(FOLDER / "intents.jsonl") if "statement" in row]
+    held = [row for row in rows if row["author"] == HELD_OUT]
+    return {"dev": held[::2], "test": held[1::2], "train": [row for row in rows if row["author"] != HELD_OUT]}[split]
+
+
+def asked(split: Split) -> list[str]:
+    """The same as texts: none of them is of danger."""
+    return [row["statement"] for row in intents(split)]

@@ -5,6 +5,7 @@ the heads on.
 """
 
 import json
+import shutil
 from itertools import chain
 from pathlib import Path
 
@@ -20,12 +21,11 @@ from train.risk import turns
 LENGTH = 96
 "Tokens that training reads; the finished encoder reads more."
 NO_KIND = -100
+WORDS = "embeddings.word_embeddings.weight"
 SMOOTHING = 0.05
 "Of the labels: authors draw the line between worry and danger in different places."
 KIND = 0.3
 "Weight of the kind in the loss; one layer over all 25 of both together learned far more slowly."
-ORDINARY = 2
-"Every so-many-th of the corpus's ordinary statements is shown as harmless: the commonest messages there are."
 
 
 def examples() -> list[tuple[str, str, str]]:
@@ -34,7 +34,12 @@ def examples() -> list[tuple[str, str, str]]:
         (reading(row["message"], turns(row)), row["level"], row["kind"] if row["level"] != "none" else "")
         for row in corpus.risk("train")
     ]
-    return found + [(reading(e["statement"], e["history"]), "none", "") for e in corpus.entries("train")[::ORDINARY]]
+    # What people tell and ask on every other day is shown as harmless: the commonest messages there are.
+    return (
+        found
+        + [(reading(e["statement"], e["history"]), "none", "") for e in corpus.entries("train")]
+        + [(text, "none", "") for text in corpus.asked("train")]
+    )
 
 
 def own_texts() -> list[str]:
@@ -82,6 +87,44 @@ def padded(items: list[dict]) -> dict[str, torch.Tensor]:
         mask[row, : len(item["input_ids"])] = 1
     named = {name: torch.tensor([i[name] for i in items]) for name in ("levels", "kinds")}
     return {"input_ids": ids, "attention_mask": mask, **named}
+
+
+def _finished(folder: Path) -> tuple[dict[str, torch.Tensor], list[str]]:
+    """The body of a training's last checkpoint, and its pieces in their order."""
+    from safetensors.torch import load_file
+    from tokenizers import Tokenizer
+
+    last = max((folder / "checkpoints").glob("checkpoint-*"), key=lambda found: int(found.name.split("-")[1]))
+    tensors = load_file(last / "model.safetensors")
+    pieces = Tokenizer.from_file(str(folder / "start" / "tokenizer.json")).get_vocab()
+    body = {name.removeprefix("bert."): t.float() for name, t in tensors.items() if name.startswith("bert.")}
+    return body, sorted(pieces, key=lambda piece: pieces[piece])
+
+
+def mean(
+    one: dict[str, torch.Tensor], other: dict[str, torch.Tensor], pieces: list[str], others: list[str]
+) -> dict[str, torch.Tensor]:
+    """Half of each; the vector of a piece that only the first has stays as it is."""
+    places = {piece: i for i, piece in enumerate(others)}
+    words = one[WORDS].clone()
+    shared = [(i, places[piece]) for i, piece in enumerate(pieces) if piece in places]
+    mine, theirs = (torch.tensor(column) for column in zip(*shared, strict=True))
+    words[mine] = other[WORDS][theirs]
+    return {name: (tensor + (words if name == WORDS else other[name])) / 2 for name, tensor in one.items()}
+
+
+def average(folder: Path, other: Path) -> Path:
+    """Write the mean of two finished trainings from one start into `folder`/mean, in float32, for `train` to go on from.
+
+    Both lie in one valley, and its middle finds more than either side: model soups, Wortsman et al. 2022.
+    """
+    from safetensors.torch import save_file
+
+    (one, pieces), (two, others) = _finished(folder), _finished(other)
+    shutil.copytree(folder / "start", folder / "mean", dirs_exist_ok=True)
+    found = mean(one, two, pieces, others)
+    save_file({name: t.contiguous() for name, t in found.items()}, folder / "mean" / "model.safetensors")
+    return folder / "mean"
 
 
 def train(

@@ -43,6 +43,8 @@ class Measured:
     met: list[Level]
     ordinary: list[Level]
     "Levels met by the corpus's ordinary statements."
+    asked: list[Level]
+    "Levels met by greetings, thanks and questions to the program, and by what looks like them."
     harmful: list[tuple[str, Candidate]]
     "Why authors rejected a reply that could do harm, and what gate and score make of it."
     good: list[tuple[str, ...]]
@@ -66,6 +68,7 @@ def measure() -> Measured:
         ],
         [_met(api, row["message"], turns(row)) for row in rows],
         [api.assess_risk(e["statement"], e["history"])["level"] for e in entries],
+        [api.assess_risk(statement)["level"] for statement in corpus.asked("test")],
         [
             (whys[candidate.text], candidate)
             for e in entries
@@ -121,6 +124,8 @@ def others(m: Measured) -> dict[str, Share]:
     return {
         "ordinary statements called crisis": (m.ordinary.count("crisis"), len(m.ordinary)),
         "ordinary statements called at least concern": (sum(f != "none" for f in m.ordinary), len(m.ordinary)),
+        "greetings and questions called crisis": (m.asked.count("crisis"), len(m.asked)),
+        "greetings and questions called at least concern": (sum(f != "none" for f in m.asked), len(m.asked)),
         "harmful replies that pass the gate": (sum(map(_passes, harmful)), len(harmful)),
         "harmful replies that gate and score let be said": (sum(c.qualifies for c in harmful), len(harmful)),
         "good replies that the gate refuses": (sum(map(bool, m.good)), len(m.good)),
