@@ -15,7 +15,6 @@ from train import corpus, intents
 ASKED = {
     "What does a therapist cost? I have eggs money.": "cost",
     "How do I tie a tie": "task",
-    "Have you understood one word, or do you merely arrange them?": "feels",
     "Good evening. I hope I am not disturbing you at this hour.": "greeting",
 }
 "Statements of the dev split that drafts had answered with their own words and a stock sentence."
@@ -44,8 +43,13 @@ def test_the_test_split_is_told_as_well_as_it_was(therapist):
     def part(name: str) -> float:
         return float(found[name].split()[0])
 
-    assert part("all") >= 0.62 and part("told as another") <= 0.07
-    assert part("look-alikes taken for one") <= 0.03 and part("ordinary statements taken for one") <= 0.02
+    assert part("all") >= 0.48 and part("told as another") <= 0.03
+    assert part("look-alikes taken for one") <= 0.03 and part("ordinary statements taken for one") <= 0.01
+
+
+def test_a_trouble_is_no_request_whatever_number_stands_in_it(therapist):
+    troubles = [f"I failed exam {i} and I am ashamed." for i in range(64)]
+    assert {therapist._intents.of(trouble) for trouble in troubles} == {NONE}
 
 
 def test_every_answer_passes_the_gate_that_drafts_must_pass():

@@ -14,6 +14,8 @@ from train.safety import share
 FALSE = (0.005, 0.04)
 "Shares of ordinary statements, and of look-alikes, of the dev split that may be answered as if they asked for something."
 STRENGTH = 20.0
+SURE = 0.75
+"The least threshold: whoever tells of a trouble and hears that it cannot be done here is worse off than who is not answered."
 
 
 def rows(split: corpus.Split) -> list[tuple[str, str, bool]]:
@@ -53,8 +55,7 @@ def chosen(intents: Intents, dev: list[tuple[str, str, bool]], none: int) -> flo
     limits = [
         np.quantile(likely.max(1)[~asks & kind], 1 - most) for kind, most in zip((~apart, apart), FALSE, strict=True)
     ]
-    # Below one half something else, or nothing, is likelier.
-    return float(max(0.5, *limits)) + 1e-6
+    return float(max(SURE, *limits)) + 1e-6
 
 
 def measured(intents: Intents, test: list[tuple[str, str, bool]]) -> dict:
