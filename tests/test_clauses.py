@@ -56,3 +56,37 @@ def test_of_a_long_sentence_whole_clauses_are_said_back_and_no_scraps() -> None:
     )
     assert "I know the stairs" in said and "nobody asked me" in said
     assert not any(clause.startswith("before") or clause.endswith(" as") for clause in said)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("I PASSED MY DRIVING TEST!!!! 4th try!!!", "You passed your driving test"),
+        ("I WANTED TO SAY I HAVE HAD MY CATARACT DONE", "You have had your cataract done"),
+        ("😭😭😭 got dumped. by voice note", "You got dumped"),
+        ("I don't feel ❤️ for him anymore", "You don't feel for him anymore"),
+        ("i got PTSD and OCD from that job", "You got PTSD and OCD from that job"),
+        ("I wanted to say I loved him before he died", "You wanted to say you loved him before he died"),
+        ("I'm asking for a divorce.", "You're asking for a divorce"),
+        ("I want to know why he left me.", "You want to know why he left you"),
+        ("my wife was on the NHS list and HR said no", "Your wife was on the NHS list and HR said no"),
+        ("8 hrs on my feet today", "8 hours on your feet today"),
+    ],
+)
+def test_capitals_pictures_and_prefaces_are_left_out(typed: str, said: str) -> None:
+    assert beginnings(typed, 1) == [said]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I am 74.",
+        "it is 11 years.",
+        "I asked a straight question.",
+        "i want ask",
+        "Good evening.",
+        "passed over for promotion",
+    ],
+)
+def test_what_tells_nothing_or_would_be_turned_wrong_is_no_clause(said: str) -> None:
+    assert clauses(said) == []

@@ -68,7 +68,20 @@ def test_every_written_sentence_is_short_whole_and_passes_the_gate() -> None:
 
 
 def test_good_news_is_met_as_good_news_and_trouble_never_with_joy() -> None:
-    assert tidings("I passed my exam!! i can't believe it") == {"good", "either"}
+    assert tidings("I passed my exam, i can't believe it") == {"good", "either"}
+    for cheered in (
+        "I PASSED MY DRIVING TEST!!!! 4th try!!! the examiner had a cold and sneezed through the whole roundabout lol",
+        "i got the job!!!! at the bakery im 58 nobody wanted me for 2 yrs and the boy who interviewed me was about 12",
+        "got offered the ward managers job 🎉 22 years after starting as a cleaner on the same corridor",
+    ):
+        assert tidings(cheered) == {"good"}, cheered
+    for sad in (
+        "he got the job!! i did not even get a letter back, not a word",
+        "My son passed last night!",
+        "I won't cope with this!",
+        "i passed my test and nobody cared, my husband left that night!",
+    ):
+        assert "good" not in tidings(sad), sad
     assert "good" not in tidings("I lost my job today and my wife has not heard yet.")
     assert tidings("I got the job but my dad will never know.") == {"trouble", "either"}
 

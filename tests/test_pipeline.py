@@ -179,6 +179,11 @@ def test_who_writes_another_language_is_told_what_the_model_can_do(therapist, dr
     assert reply.route == "clarify" and said in reply.text and not generator.calls
 
 
+@pytest.mark.parametrize("typed", ["asdfghjkl", "knock knock", "zzzzzzzz", "hmmmmmmm", "grrrrrr", "qwerty qwerty"])
+def test_what_no_language_knows_is_answered_in_english(therapist, typed):
+    assert therapist.respond(typed).text.isascii()
+
+
 def test_who_is_asked_about_safety_in_another_language_meets_no_draft_about_words_that_the_model_cannot_read(
     therapist, drafting
 ):

@@ -29,6 +29,11 @@ def test_what_asks_for_nothing_told_earlier_is_left_to_be_heard(therapist):
     assert not [p["statement"] for p in [*PROBES, *CHOSEN_ON] if p["kind"] == "other" and answer(therapist, p)]
 
 
+def test_that_somebody_will_not_tell_is_no_question_to_the_program(therapist):
+    told = [user("she says its cos of something that happened to my cousin"), assistant("What was it like for you?")]
+    assert recalled("nobody will tell me what happened to my cousin", told, therapist._reranker.encoder) is None
+
+
 def test_what_sounded_of_danger_is_not_said_back(therapist):
     told = [user("I want to kill myself, my name is Tom."), assistant("I am glad you told me.")]
     said = answer(therapist, {"statement": "what's my name?", "history": told})

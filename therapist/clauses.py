@@ -19,6 +19,9 @@ LENGTH = (3, 18)
 NAMES = ("first_person", "not_said_back", "begins_badly", "subject", "of_the_person", "pauses", "hangs")
 FRAGMENT = (2, 10)
 "Words of a sentence without a verb that is said back where there is no clause."
+SHOUTED = 3
+"Words in capitals, if they are most of a sentence, from which it was typed so and means nothing by it."
+PICTURES = re.compile("[\u2600-\u27bf\ufe0f\u200d\U0001f000-\U0001ffff]+")
 SENTENCE_END = re.compile(r"(?<=[.!?\n])\s+")
 
 
@@ -44,7 +47,7 @@ def clauses(text: str) -> list[str]:
     rules = _rules()
     found: dict[str, None] = {}
     for sentence in SENTENCE_END.split(text):
-        whole = sentence.strip(" .!,-\n")
+        whole = _tidied(sentence)
         for part in [whole, *rules["parts"].split(whole)]:
             long = len(words(part)) > LENGTH[1] or not _with_subject(part)
             for piece in rules["pauses"].split(part) if long else [part]:
@@ -63,7 +66,7 @@ def clauses(text: str) -> list[str]:
 def fragments(text: str) -> list[str]:
     """Sentences that are no clauses and can be said back all the same: "My sister. MY SISTER" -> "My sister"."""
     rules = _rules()
-    whole = (sentence.strip(" .!,-\n") for sentence in SENTENCE_END.split(text))
+    whole = map(_tidied, SENTENCE_END.split(text))
     return [
         sentence
         for sentence in whole
@@ -81,6 +84,14 @@ def beginnings(statement: str, n: int) -> list[str]:
     said = [c for c in found if len(words(c)) > LENGTH[0]] or found or fragments(statement)
     turned = list(dict.fromkeys(t[:1].upper() + t[1:] for t in map(turn, said)))
     return list(islice(cycle(turned or [""]), n))
+
+
+def _tidied(sentence: str) -> str:
+    """A sentence without stops and little pictures, and in small letters where it was typed in capitals."""
+    sentence = " ".join(PICTURES.sub(" ", sentence).split()).strip(" .!,-")
+    long = [word for word in words(sentence) if len(word) > 2]
+    shouted = sum(word.isupper() for word in long)
+    return sentence.lower() if shouted >= SHOUTED and shouted > len(long) / 2 else sentence
 
 
 def _with_subject(clause: str) -> str | None:

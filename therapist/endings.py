@@ -101,8 +101,10 @@ def _rows() -> Iterator[tuple[str, str, str]]:
 
 
 def tidings(said: str) -> frozenset[str]:
-    """What sentences for a message may be for. Good news comes in few words, and trouble is met where it is named."""
+    """What sentences for a message may be for. Good news comes in few words or with a cheer; trouble is named."""
     said = said.replace("\u2019", "'")
+    if re.search(_table()["news"]["surely_good"], said, re.I):
+        return frozenset(["good"])
     good, trouble = (bool(re.search(_table()["news"][name], said, re.I)) for name in ("good", "trouble"))
     return frozenset(["either", *["trouble"] * trouble, *["good"] * (good and not trouble)])
 

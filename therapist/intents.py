@@ -1,7 +1,8 @@
 """What a message asks of the program itself, where its words said back miss the point: "what does a therapist cost?"
 
-A head over the reranker's vectors tells the intent. The patterns of `protocol` run first and know every language; this
-reads meaning and knows English, as the embedded generator does. The answers are written.
+Read from meaning (the reranker's vectors) and from spelling (runs of letters), since such messages have words of their
+own. The patterns of `protocol` run first and know every language; this knows English, as the embedded generator does.
+The answers are written.
 """
 
 import json
@@ -12,20 +13,29 @@ from typing import Any
 from therapist.errors import ArtefactError
 from therapist.heads import Head
 from therapist.reranker import Encoder
+from therapist.text import letter_runs
 
 DATA = Path(__file__).parent / "data"
 FILE = DATA / "intents.safetensors"
 NONE, EXERCISE = "none", "exercise"
 "The intent of who tells something and asks for nothing, and the one that an exercise answers."
+LANGUAGES = "languages"
+"The intent of who asks which languages are spoken: the answers are those of the embedded model."
+OF_A_REPLY = ("complaint", "correction")
+"Intents that need a reply before them."
 MOST_WORDS = 30
 "In a longer message a question is part of the story."
 
 
+RUNS = 1 << 15
+"Places that words and runs of letters are hashed to."
+
+
 class Intents:
-    """The head, the encoder that it reads, and the probability that an intent must have."""
+    """Encoder, head over its vectors and over runs of letters, and the probability that an intent must have."""
 
     def __init__(self, encoder: Encoder, head: Head, threshold: float) -> None:
-        self._encoder, self._head, self._threshold = encoder, head, threshold
+        self._encoder, self._head, self._threshold, self.names = encoder, head, threshold, head.names
 
     @classmethod
     def load(cls, encoder: Any, file: Path = FILE) -> "Intents":
@@ -50,15 +60,27 @@ class Intents:
 
     def probabilities(self, statements: list[str]) -> Any:
         """Of each intent in the head's order, float32 [statements, intents]."""
-        return self._head.probabilities(self._encoder.encode(statements))
+        return self._head.probabilities(_features(self._encoder, statements))
 
-    def of(self, statement: str) -> str:
-        """What a statement asks for; `NONE` where that is not sure."""
+    def of(self, statement: str, replied: bool = True) -> str:
+        """What a statement asks for; `NONE` where that is not sure, or needs a reply that was not given yet."""
         if len(statement.split()) > MOST_WORDS:
             return NONE
         likely = self.probabilities([statement])[0]
         best = int(likely.argmax())
-        return self._head.names[best] if likely[best] >= self._threshold else NONE
+        name = self._head.names[best] if likely[best] >= self._threshold else NONE
+        return NONE if name in OF_A_REPLY and not replied else name
+
+
+def _features(encoder: Encoder, statements: list[str]) -> Any:
+    """What the head reads, float32 [statements, dimensions + `RUNS`]: the vector, and the runs as another one."""
+    import numpy as np
+
+    spelled = np.zeros((len(statements), RUNS), np.float32)
+    for row, statement in zip(spelled, statements, strict=True):
+        runs = letter_runs(statement.lower(), RUNS)
+        row[runs] = max(1, len(runs)) ** -0.5
+    return np.concatenate([encoder.encode(statements), spelled], axis=1)
 
 
 @cache

@@ -13,6 +13,10 @@ SURE = 0.8
 "Probability from which a language is named; below it nobody's language is guessed."
 LETTERS = 6
 "Letters below which a text (ok, hm) belongs to every language."
+OWN_LETTERS = {"zh": ("\u3400", "\u9fff"), "ru": ("\u0400", "\u04ff")}
+"First and last letter of those that a language is seldom written without."
+FEW = 3
+"Words below which a text without such letters is not taken for that language: what none knows (zzz) is no Chinese."
 
 
 @cache
@@ -33,9 +37,9 @@ def too_vague(statement: str, language: str = "en") -> bool:
     return not any(w not in empty and not w.isdigit() for w in words(statement.lower()))
 
 
-def open_questions(language: str = "en") -> list[str]:
-    """Ways to invite somebody who has said little."""
-    return list(_table(language)["open_questions"])
+def open_questions(*, begun: bool = False, language: str = "en") -> list[str]:
+    """Ways to invite somebody who has said little, at the beginning or in a talk that has `begun`."""
+    return list(_table(language)["going_on" if begun else "open_questions"])
 
 
 @lru_cache(maxsize=64)
@@ -50,7 +54,10 @@ def written_in(text: str) -> str | None:
     scores = weights[:, runs].sum(1) / len(runs) ** 0.5 + bias
     likely = np.exp(scores - scores.max())
     likely /= likely.sum()
-    return names[int(likely.argmax())] if likely.max() >= SURE else None
+    best = names[int(likely.argmax())]
+    first, last = OWN_LETTERS.get(best, ("", "\U0010ffff"))
+    written = any(first <= c <= last for c in text) or len(text.split()) >= FEW
+    return best if likely.max() >= SURE and written else None
 
 
 @cache

@@ -16,7 +16,7 @@ from therapist.conversation import Message, user
 from therapist.errors import GeneratorError, TherapistError
 from therapist.explain import explain
 from therapist.handoff import HandOff, hand_off
-from therapist.intents import EXERCISE, NONE, Intents, answers
+from therapist.intents import EXERCISE, LANGUAGES, NONE, Intents, answers
 from therapist.language import only_english, open_questions, too_vague, written_in
 from therapist.recall import recalled
 from therapist.referral import Referral, refer
@@ -171,7 +171,8 @@ class Therapist:
         if risk.level == "none" and not speaks:
             return answer(protocol.only_english_text(language, history, country), "clarify")
         if risk.level == "none" and too_vague(statement):
-            return answer(_unsaid(open_questions(), history), "clarify")
+            begun = any(m["role"] == "user" and not too_vague(m["content"]) for m in history)
+            return answer(_unsaid(open_questions(begun=begun), history), "clarify")
         if risk.level == "none" and (asked := self._asked(statement, history)):
             return answer(asked, "reply")
         if speaks:
@@ -188,7 +189,10 @@ class Therapist:
 
     def _cannot_speak(self, spoken: str | None) -> bool:
         """Whether only gibberish would come: the embedded model knows English, others must know for themselves."""
-        return self.settings.model == EMBEDDED and not self.settings.base_url and bool(only_english(spoken or "en"))
+        return self._embedded() and bool(only_english(spoken or "en"))
+
+    def _embedded(self) -> bool:
+        return self.settings.model == EMBEDDED and not self.settings.base_url
 
     def _recalled(self, statement: str, history: Sequence[Message], language: str) -> str | None:
         """What was told earlier, where that is asked for; None as well where finding it breaks."""
@@ -202,7 +206,10 @@ class Therapist:
         """The written answer to what is asked of the program itself; None where nothing is, or telling it breaks."""
         try:
             english = written_in(statement) in (None, "en")
-            intent = self._intents.of(statement) if self._intents and english else NONE
+            replied = any(m["role"] == "assistant" for m in history)
+            intent = self._intents.of(statement, replied) if self._intents and english else NONE
+            if intent == LANGUAGES and not self._embedded():  # who speaks more languages can say so
+                intent = NONE
             if intent == EXERCISE:
                 fitting = exercises.fitting(self.concern(statement), statement)
                 return exercises.script(fitting or exercises.exercises()[0])

@@ -65,7 +65,7 @@ def checkin_text(
     human = _what_this_is(plain(statement), language)
     special = _fresh(human[1]["answers"], history) if human else _special_answer(words, statement, history)
     quiet = _special("no-hotline", words, statement)
-    if "later" in data and all(_was_said(ask, history) for ask in data["ask"][kind]):
+    if "later" in data and any(all(_was_said(t, history) for t in texts) for texts in (data["ask"][kind], data["help"])):
         blocks = [special or "", _fresh(data["later"], history), "" if quiet else "{line}"]
         return " ".join(block.format(**facts) for block in blocks if block)
     opening = special or _fresh(data["open"][kind], history)

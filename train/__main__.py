@@ -129,6 +129,12 @@ def _refine(options: argparse.Namespace) -> None:
     print(refine.write(options.data, options.out or Path("runs/seeds")))
 
 
+def _shapes(options: argparse.Namespace) -> None:
+    from train import shapes
+
+    print(shapes.write(options.data, options.out or Path("runs/seeds")))
+
+
 def _intents(_: argparse.Namespace) -> None:
     from train import intents
 
@@ -217,10 +223,14 @@ def _older_parsers(commands) -> None:
     intents.set_defaults(run=_intents)
     generalise = commands.add_parser("generalise", help="what is lost on concerns and authors never seen")
     generalise.set_defaults(run=_generalise)
-    refine = commands.add_parser("refine", help="drafting with the nearest reference reflections before the statement")
-    refine.add_argument("--data", type=Path, default=Path("../shared/data"), help="local copy of the public sources")
-    refine.add_argument("--out", type=Path, help="where `seeds` keeps its base and trainings (default runs/seeds)")
-    refine.set_defaults(run=_refine)
+    for name, run, text in (
+        ("refine", _refine, "drafting with the nearest reference reflections before the statement"),
+        ("shapes", _shapes, "what start, depth, vocabulary and replay are worth to a small generator"),
+    ):
+        trial = commands.add_parser(name, help=text)
+        trial.add_argument("--data", type=Path, default=Path("../shared/data"), help="local copy of the public sources")
+        trial.add_argument("--out", type=Path, help="where `seeds` keeps its base and trainings (default runs/seeds)")
+        trial.set_defaults(run=run)
     pictures = commands.add_parser("pictures", help="plot what every stage learned, and the attention of a reply")
     pictures.set_defaults(run=_pictures)
 

@@ -54,7 +54,10 @@ def table() -> str:
             )
         )
     rows.append(
-        ("splits (dev, test)", ", ".join(str(sum(s == w for s in corpus.splits().values())) for w in ("dev", "test")))
+        (
+            "splits (dev, test, strangers)",
+            ", ".join(str(sum(s == w for s in corpus.splits().values())) for w in ("dev", "test", "strangers")),
+        )
     )
     return "\n".join(["| what | figure |", "| --- | --- |", *(f"| {k} | {v} |" for k, v in rows)])
 

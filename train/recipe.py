@@ -35,7 +35,7 @@ class Model:
     vocabulary: int = 12288
     "Tokens, the special ones included."
     layers: int = 6
-    "A multiple of six stacks MiniLM's layers, each one repeated in place."
+    "MiniLM has six: more repeat them in place, fewer leave some out."
     weights: str = "float32"
     "Or `bfloat16`, half the memory: right for the frozen weights under a LoRA."
     licence: str = ""

@@ -114,7 +114,8 @@ def mean(
 
 
 def average(folder: Path, other: Path) -> Path:
-    """Write the mean of two finished trainings from one start into `folder`/mean, in float32, for `train` to go on from.
+    """Write the mean of two finished trainings from one start: in 8 bits into `folder`/averaged, which is returned, and in
+    float32 into `folder`/mean, for `train` to go on from.
 
     Both lie in one valley, and its middle finds more than either side: model soups, Wortsman et al. 2022.
     """
@@ -124,7 +125,7 @@ def average(folder: Path, other: Path) -> Path:
     shutil.copytree(folder / "start", folder / "mean", dirs_exist_ok=True)
     found = mean(one, two, pieces, others)
     save_file({name: t.contiguous() for name, t in found.items()}, folder / "mean" / "model.safetensors")
-    return folder / "mean"
+    return e5.save(found, BertConfig.from_pretrained(folder / "start").to_dict(), folder / "start", folder / "averaged")
 
 
 def train(

@@ -45,6 +45,8 @@ class Measured:
     "Levels met by the corpus's ordinary statements."
     asked: list[Level]
     "Levels met by greetings, thanks and questions to the program, and by what looks like them."
+    strangers: list[tuple[str, Level]]
+    "Level meant and level met of everyday messages by an author of whom the readers learned nothing."
     harmful: list[tuple[str, Candidate]]
     "Why authors rejected a reply that could do harm, and what gate and score make of it."
     good: list[tuple[str, ...]]
@@ -69,6 +71,7 @@ def measure() -> Measured:
         [_met(api, row["message"], turns(row)) for row in rows],
         [api.assess_risk(e["statement"], e["history"])["level"] for e in entries],
         [api.assess_risk(statement)["level"] for statement in corpus.asked("test")],
+        [(row["level"], _met(api, row["message"], turns(row))) for row in corpus.risk("strangers")],
         [
             (whys[candidate.text], candidate)
             for e in entries
@@ -121,11 +124,21 @@ def shares(m: Measured, found: Sequence[Level]) -> dict[str, Share]:
 def others(m: Measured) -> dict[str, Share]:
     """Alarms on ordinary statements, and what the gate does to authors' replies."""
     harmful = [c for _, c in m.harmful]
+
+    def strange(level: Level, least: Level) -> Share:
+        found = [f for meant, f in m.strangers if meant == level]
+        return sum(RANK[f] >= RANK[least] for f in found), len(found)
+
     return {
         "ordinary statements called crisis": (m.ordinary.count("crisis"), len(m.ordinary)),
         "ordinary statements called at least concern": (sum(f != "none" for f in m.ordinary), len(m.ordinary)),
         "greetings and questions called crisis": (m.asked.count("crisis"), len(m.asked)),
         "greetings and questions called at least concern": (sum(f != "none" for f in m.asked), len(m.asked)),
+        "a stranger's crises found as crisis": strange("crisis", "crisis"),
+        "a stranger's crises found at least as concern": strange("crisis", "concern"),
+        "a stranger's concerns found at least as concern": strange("concern", "concern"),
+        "a stranger's harmless messages called crisis": strange("none", "crisis"),
+        "a stranger's harmless messages called at least concern": strange("none", "concern"),
         "harmful replies that pass the gate": (sum(map(_passes, harmful)), len(harmful)),
         "harmful replies that gate and score let be said": (sum(c.qualifies for c in harmful), len(harmful)),
         "good replies that the gate refuses": (sum(map(bool, m.good)), len(m.good)),

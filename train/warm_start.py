@@ -55,10 +55,10 @@ def decoder(tokenizer, *, layers: int, warm: bool):
         return model
     encoder = AutoModel.from_pretrained(minilm_folder())
     pieces = AutoTokenizer.from_pretrained(minilm_folder())
-    repeat = layers // len(encoder.encoder.layer)
+    known = encoder.encoder.layer
     with torch.no_grad():
         for i, layer in enumerate(model.bert.encoder.layer):
-            layer.load_state_dict(encoder.encoder.layer[i // repeat].state_dict())
+            layer.load_state_dict(known[i * len(known) // layers].state_dict())
         ours, theirs = model.bert.embeddings, encoder.embeddings
         ours.position_embeddings.weight.copy_(theirs.position_embeddings.weight)
         ours.token_type_embeddings.weight.copy_(theirs.token_type_embeddings.weight)
