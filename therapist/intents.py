@@ -21,7 +21,7 @@ NONE, EXERCISE = "none", "exercise"
 "The intent of who tells something and asks for nothing, and the one that an exercise answers."
 LANGUAGES = "languages"
 "The intent of who asks which languages are spoken: the answers are those of the embedded model."
-OF_A_REPLY = ("complaint", "correction")
+OF_A_REPLY = ("correction",)
 "Intents that need a reply before them."
 MOST_WORDS = 30
 "In a longer message a question is part of the story."

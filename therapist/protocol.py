@@ -65,7 +65,8 @@ def checkin_text(
     human = _what_this_is(plain(statement), language)
     special = _fresh(human[1]["answers"], history) if human else _special_answer(words, statement, history)
     quiet = _special("no-hotline", words, statement)
-    if "later" in data and any(all(_was_said(t, history) for t in texts) for texts in (data["ask"][kind], data["help"])):
+    used_up = any(all(_was_said(text, history) for text in texts) for texts in (data["ask"][kind], data["help"]))
+    if "later" in data and used_up:
         blocks = [special or "", _fresh(data["later"], history), "" if quiet else "{line}"]
         return " ".join(block.format(**facts) for block in blocks if block)
     opening = special or _fresh(data["open"][kind], history)
