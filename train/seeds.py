@@ -201,7 +201,7 @@ def test_pairs(data: Path) -> Rows:
 
 
 def spelled(folder: Path, pairs: Rows) -> dict[str, float]:
-    """Perplexity a token and bits a byte of the reply tokens, the end not counted: not every recipe teaches one."""
+    """Perplexity a token and bits a byte of each last reply, the end not counted: not every recipe teaches one."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -214,6 +214,7 @@ def spelled(folder: Path, pairs: Rows) -> dict[str, float]:
         if not len(ids):
             continue
         loss[-1] = False
+        loss[: np.flatnonzero(loss[1:] & ~loss[:-1])[-1] + 1] = False  # earlier replies are given
         with torch.inference_mode():
             scores = model(torch.tensor(ids[None].astype("int64"))).logits[0, :-1].log_softmax(-1)
         said = torch.tensor(ids[1:].astype("int64"))
