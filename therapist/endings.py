@@ -101,7 +101,7 @@ def _rows() -> Iterator[tuple[str, str, str]]:
 
 
 def tidings(said: str) -> frozenset[str]:
-    """What sentences for a message may be for. Good news comes in few words or with a cheer; trouble is named."""
+    """What sentences for a message may be for. Good news comes in few words or with a cheer."""
     said = said.replace("\u2019", "'")
     if re.search(_table()["news"]["surely_good"], said, re.I):
         return frozenset(["good"])

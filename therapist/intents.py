@@ -25,8 +25,6 @@ OF_A_REPLY = ("correction",)
 "Intents that need a reply before them."
 MOST_WORDS = 30
 "In a longer message a question is part of the story."
-
-
 RUNS = 1 << 15
 "Places that words and runs of letters are hashed to."
 
@@ -35,7 +33,7 @@ class Intents:
     """Encoder, head over its vectors and over runs of letters, and the probability that an intent must have."""
 
     def __init__(self, encoder: Encoder, head: Head, threshold: float) -> None:
-        self._encoder, self._head, self._threshold, self.names = encoder, head, threshold, head.names
+        self._encoder, self._head, self._threshold = encoder, head, threshold
 
     @classmethod
     def load(cls, encoder: Any, file: Path = FILE) -> "Intents":
@@ -58,6 +56,11 @@ class Intents:
             )
         return cls(encoder, Head.named(tensors, "intent", about["names"]), about["threshold"])
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The intents in the head's order."""
+        return self._head.names
+
     def probabilities(self, statements: list[str]) -> Any:
         """Of each intent in the head's order, float32 [statements, intents]."""
         return self._head.probabilities(_features(self._encoder, statements))
@@ -68,7 +71,7 @@ class Intents:
             return NONE
         likely = self.probabilities([statement])[0]
         best = int(likely.argmax())
-        name = self._head.names[best] if likely[best] >= self._threshold else NONE
+        name = self.names[best] if likely[best] >= self._threshold else NONE
         return NONE if name in OF_A_REPLY and not replied else name
 
 

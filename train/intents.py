@@ -44,19 +44,19 @@ def fit() -> dict:
     head = Head.fitted(model)
     if list(head.names) != known:
         raise ValueError(f"The corpus has the intents {list(head.names)}, the written answers {known}.")
-    threshold = chosen(Intents(encoder, head, 0.0), rows("dev"), head.names.index(NONE))
+    threshold = chosen(Intents(encoder, head, 0.0), rows("dev"))
     about = {"encoder": encoder.sha256, "names": head.names, "threshold": threshold}
     weights = {name: w.astype("float16") for name, w in head.tensors("intent").items()}
     save_file(weights, FILE, {"about": json.dumps(about)})
     return {"threshold": threshold} | measured(Intents.load(encoder), rows("test"))
 
 
-def chosen(intents: Intents, dev: list[tuple[str, str, bool]], none: int) -> float:
+def chosen(intents: Intents, dev: list[tuple[str, str, bool]]) -> float:
     """The lowest threshold that keeps to the allowed mistakes on the dev split."""
     texts, said, written = zip(*dev, strict=True)
     likely = intents.probabilities(list(texts))
     heard = [intents.names[i] for i in likely.argmax(1)]
-    likely[:, none] = 0
+    likely[:, intents.names.index(NONE)] = 0
     asks, apart = np.array([i != NONE for i in said]), np.array(written)
     limits = [
         np.quantile(likely.max(1)[~asks & kind], 1 - most) for kind, most in zip((~apart, apart), FALSE, strict=True)
